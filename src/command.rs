@@ -1,0 +1,1 @@
+//! Arguments → configuration → run. Exit codes follow sysexits(3).

@@ -1,0 +1,48 @@
+//! `[limits]`: how big and how slow a request may be.
+
+use std::time::Duration;
+
+/// A number of bytes, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByteLimit {
+    /// `"unlimited"`
+    Unlimited,
+    /// `"10MiB"`
+    AtMost(u64),
+}
+
+/// `[limits]`
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Request line and fields together, bytes.
+    pub head: usize,
+    /// Bodies of the portal's own forms, bytes.
+    pub form: usize,
+    /// Bodies towards upstreams; a site may set its own.
+    pub body: ByteLimit,
+    /// From the first byte (or the accepted connection) to the end of the head.
+    pub head_timeout: Duration,
+    /// Between two requests of one connection, and between two reads of a body.
+    pub idle_timeout: Duration,
+    /// To a connected upstream, TLS included.
+    pub upstream_connect: Duration,
+    /// From the sent request to the first byte of the answer; streams may last.
+    pub upstream_response: Duration,
+    /// How long open requests may go on after SIGTERM.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head: 32 << 10,
+            form: 64 << 10,
+            body: ByteLimit::Unlimited,
+            head_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(60),
+            upstream_connect: Duration::from_secs(5),
+            upstream_response: Duration::from_secs(60),
+            drain: Duration::from_secs(30),
+        }
+    }
+}

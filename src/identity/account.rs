@@ -1,0 +1,75 @@
+//! The nouns of an account. Parsed once, at the edge.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{config::verify::Channel, world::UnixMillis};
+
+/// `sub`: a UUIDv7 as text; never changes, never reused.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AccountId(pub Arc<str>);
+
+/// One person, as the accounts database knows them (without the password hash).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// `sub`
+    pub id: AccountId,
+    /// `preferred_username`; `[a-z0-9._-]{2,32}`
+    pub username: String,
+    /// Given name.
+    pub first_name: String,
+    /// Family name.
+    pub last_name: String,
+    /// As typed, for sending.
+    pub email: String,
+    /// Whether the owner (or the operator for them) confirmed it.
+    pub email_confirmed: bool,
+    /// At most 140 code points.
+    pub about_me: String,
+    /// Sorted; no commas inside.
+    pub groups: Vec<String>,
+    /// Disabled people cannot sign in; their sessions are gone.
+    pub disabled: bool,
+    /// Whether they chose their own username, and so may change it.
+    pub chose_username: bool,
+    /// Member since.
+    pub created_at: UnixMillis,
+    /// Last use, to the minute.
+    pub last_seen_at: Option<UnixMillis>,
+    /// Second factors, oldest first.
+    pub factors: Vec<Factor>,
+}
+
+impl Account {
+    /// "Ada Lovelace"
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{} {}", self.first_name, self.last_name).trim().to_owned()
+    }
+}
+
+/// A second factor that is on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Factor {
+    /// Own id, UUIDv7.
+    pub id: String,
+    /// What it is.
+    pub kind: FactorKind,
+    /// Since when.
+    pub since: UnixMillis,
+}
+
+/// The kinds of factors; authenticator apps and passkeys will stand beside the phone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum FactorKind {
+    /// Twilio Verify to this number, by the preferred channel.
+    Phone {
+        /// E.164.
+        number: String,
+        /// What the person prefers.
+        channel: Channel,
+    },
+}

@@ -1,0 +1,144 @@
+//! What is known of a request before judging it.
+//!
+//! [`read`](Reader::read) turns a received head into one canonical [`View`]; everything later (routes, rules, forwarding,
+//! sign-in pages) asks the view and never parses the request again. RFC 9110 §7, RFC 9112 §3.
+
+pub mod answer;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use http::Method;
+use hyper::body::Incoming;
+
+/// What the listener knows of a connection.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// The TCP peer.
+    pub peer: SocketAddr,
+    /// Our end.
+    pub local: SocketAddr,
+    /// `Some` on TLS.
+    pub tls: Option<Tls>,
+}
+
+/// What the TLS handshake said.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// The server name the client asked for, canonical (lower case).
+    pub server_name: Option<Arc<str>>,
+}
+
+/// A request that could be read in exactly one way.
+#[derive(Debug)]
+pub struct Request {
+    /// The canonical view.
+    pub view: View,
+    /// Head as received (HTTP/2's `:authority` stands in `uri`).
+    pub parts: http::request::Parts,
+    /// Not polled yet: polling sends 100 (Continue).
+    pub body: Incoming,
+}
+
+/// The one view of a request.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// Short reference that pages show and the log has too.
+    pub id: RequestId,
+    /// As received; CONNECT and TRACE never get here.
+    pub method: Method,
+    /// The authority asked for, canonical.
+    pub authority: Authority,
+    /// `https` as the client sees it (TLS here, or said so by a trusted proxy).
+    pub secure: bool,
+    /// What was asked for.
+    pub target: Target,
+    /// Who asks: the peer, or what trusted proxies say, taken from the right.
+    pub client: Client,
+    /// What kind of answer the asker can use.
+    pub wants: Wants,
+    /// What the browser says about the request's origin.
+    pub fetch: Fetch,
+}
+
+/// 16 hex digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId(pub Arc<str>);
+
+/// Host and port, canonical: lower case, no trailing dot, default port left out.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Authority {
+    /// `wiki.example.com`, `127.0.0.1`, `[::1]`
+    pub host: Arc<str>,
+    /// `None` when it is the scheme's default or was left out.
+    pub port: Option<u16>,
+}
+
+impl std::fmt::Display for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.port {
+            Some(port) => write!(f, "{}:{port}", self.host),
+            None => f.write_str(&self.host),
+        }
+    }
+}
+
+/// Path and query, as they came and canonical.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Origin-form exactly as sent (`/a%2Fb?x=1`); begins with `/`, or is `*` (OPTIONS).
+    pub raw: Arc<str>,
+    /// Path with dot segments removed and percent-encoded unreserved characters decoded, other encodings upper case; slashes unmerged.
+    pub path: Arc<str>,
+    /// Without `?`; as sent.
+    pub query: Option<Arc<str>>,
+    /// Encodings found in the path that two readers could read differently (`%2F`, `%5C`, `%00`, `%23`), upper case.
+    pub ambiguous: Vec<&'static str>,
+}
+
+/// The asker's address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// The address throttles and rules go by.
+    pub address: std::net::IpAddr,
+    /// Whether the TCP peer is one of `listen.trusted_proxies`.
+    pub via_trusted_proxy: bool,
+}
+
+impl Client {
+    /// The network throttles count by: /24 or /64.
+    #[must_use]
+    pub fn network(&self) -> ipnet::IpNet {
+        let address = match self.address {
+            std::net::IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(self.address, std::net::IpAddr::V4),
+            v4 @ std::net::IpAddr::V4(_) => v4,
+        };
+        let prefix = if address.is_ipv4() { 24 } else { 64 };
+        ipnet::IpNet::new(address, prefix).map_or_else(|_| ipnet::IpNet::from(address), |net| net.trunc())
+    }
+}
+
+/// What the asker can use as a refusal (DESIGN, "Unauthenticated").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wants {
+    /// A document at the top of a tab: redirect it to sign-in.
+    Document,
+    /// A frame: a small 401 page that opens sign-in at the top.
+    Frame,
+    /// A form sent from a page: a 401 page that keeps the typed text safe.
+    FormPost,
+    /// Everything else: JSON 401.
+    Program,
+}
+
+/// Fetch metadata and `Origin`, parsed leniently: `None` when not sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fetch {
+    /// `Sec-Fetch-Site`
+    pub site: Option<String>,
+    /// `Sec-Fetch-Mode`
+    pub mode: Option<String>,
+    /// `Sec-Fetch-Dest`
+    pub dest: Option<String>,
+    /// `Origin`
+    pub origin: Option<String>,
+}

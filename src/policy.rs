@@ -1,0 +1,137 @@
+//! Sites, routes and rules. `decide` is pure: request, subject and time in, a [`Grant`] or a refusal out.
+
+use std::sync::Arc;
+
+use crate::{
+    config,
+    inbound::{Connection, Request, View},
+    session::Live,
+    world::UnixMillis,
+};
+
+/// Who asks, as far as the session room could tell.
+#[derive(Clone, Debug)]
+pub enum Subject {
+    /// Nobody we know. `ended`: they carried a cookie we once made.
+    Anonymous {
+        /// "Your session ended".
+        ended: bool,
+    },
+    /// Somebody signed in.
+    Session(Live),
+    /// The store did not answer: enough for public paths, 503 elsewhere.
+    Unknown,
+}
+
+/// A site at run time.
+#[derive(Debug)]
+pub struct Site {
+    /// Its number in the configuration: the key of upstream pools.
+    pub index: usize,
+    /// As configured.
+    pub settings: config::site::Site,
+    /// What pages call it: the host, or `portal.url`'s authority for `*`.
+    pub label: String,
+}
+
+/// Where a request belongs.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// A site's upstream.
+    Site(Arc<Site>),
+    /// A portal page.
+    Portal(Page),
+}
+
+/// A path under `portal.path`, without it: `login`, `profile/edit`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Without leading slash; empty for the prefix itself.
+    pub path: String,
+    /// Whether the request came to the host of `portal.url` (or a loopback alias of it).
+    pub on_portal_host: bool,
+}
+
+/// Why a request belongs nowhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Misdirected {
+    /// No site of that name: 421.
+    UnknownHost,
+    /// SNI and authority differ: 421.
+    ServerName,
+}
+
+/// The right to send this very request. Only [`Policy::decide`] makes one.
+#[derive(Debug)]
+pub struct Grant {
+    request: Request,
+    subject: Subject,
+    place: Place,
+}
+
+impl Grant {
+    /// Takes the grant apart, at its one use.
+    #[must_use]
+    pub fn into_parts(self) -> (Request, Subject, Place) {
+        (self.request, self.subject, self.place)
+    }
+
+    /// The request it is for.
+    #[must_use]
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// Who may send it.
+    #[must_use]
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// Where it goes.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+}
+
+/// What policy says; refusals give the request back, so that its body can be drained and its page made.
+#[derive(Debug)]
+pub enum Decision {
+    /// Go on.
+    Allow(Grant),
+    /// Sign in first.
+    Authenticate(Request, Subject),
+    /// Signed in, but this needs a second factor.
+    StepUp(Request, Live),
+    /// Signed in, and not allowed. The words for "this page is for …".
+    Deny(Request, Subject, String),
+    /// The path can be read two ways: 400, naming `site.allow_encoded`.
+    Ambiguous(Request, &'static str),
+    /// The store did not answer and this needs it: 503.
+    Unavailable(Request),
+}
+
+/// Sites and rules, compiled.
+#[derive(Debug)]
+pub struct Policy {}
+
+#[expect(clippy::todo, unused_variables, reason = "being laid")]
+impl Policy {
+    /// Every site, in configuration order (`Site::index`).
+    pub fn sites(&self) -> &[Arc<Site>] {
+        todo!()
+    }
+    /// Compiles the configuration.
+    pub fn new(portal: &config::portal::Portal, sites: &[config::site::Site]) -> Self {
+        todo!()
+    }
+    /// Where a request belongs.
+    pub fn route(&self, view: &View, connection: &Connection) -> Result<Place, Misdirected> {
+        todo!()
+    }
+    /// Who may send it.
+    pub fn decide(&self, request: Request, place: Place, subject: Subject, now: UnixMillis) -> Decision {
+        todo!()
+    }
+}

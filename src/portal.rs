@@ -1,0 +1,76 @@
+//! The portal: one page, one file, with its `get` and its `post`.
+
+use crate::{
+    config,
+    identity::Identity,
+    inbound::{Connection, Request, View, answer::Answer},
+    policy::Grant,
+    session::{Live, Sessions},
+    world::{Clock, Entropy},
+};
+
+/// What the pages stand on.
+#[derive(Clone, Debug)]
+pub struct Portal {}
+
+/// What an error page says; the gateway and the pages share it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// 400: with what to do.
+    BadRequest(String),
+    /// 403: who you are, whom the page is for.
+    Forbidden { name: String, wanted: String },
+    /// 404
+    NotFound,
+    /// 405, with `Allow`.
+    Method(&'static str),
+    /// 408
+    Timeout,
+    /// 413
+    TooLarge,
+    /// 421: the host seen, the host of `portal.url`.
+    UnknownHost { seen: String, expected: String },
+    /// 429
+    Throttled(crate::world::UnixMillis),
+    /// 500
+    Internal,
+    /// 502: the site that is not answering.
+    BadGateway(String),
+    /// 503, with `Retry-After` seconds.
+    Resting(u32),
+    /// 504
+    GatewayTimeout(String),
+}
+
+#[expect(clippy::todo, clippy::unused_async, unused_variables, reason = "being laid")]
+impl Portal {
+    /// Puts the pages together.
+    pub fn new(
+        portal: config::portal::Portal,
+        sites: &[config::site::Site],
+        form_limit: usize,
+        trying_out: bool,
+        identity: Identity,
+        sessions: Sessions,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> Self {
+        todo!()
+    }
+    /// Serves a granted portal page. Runs on the service runtime.
+    pub async fn serve(&self, grant: Grant, connection: &Connection) -> Answer {
+        todo!()
+    }
+    /// The answer to somebody not signed in who asked for a protected place (DESIGN, "Unauthenticated").
+    pub fn sign_in_first(&self, request: &Request, ended: bool) -> Answer {
+        todo!()
+    }
+    /// 303 to `second-factor`, or JSON 403, for somebody who has no second factor where one is demanded.
+    pub fn step_up_first(&self, request: &Request, live: &Live) -> Answer {
+        todo!()
+    }
+    /// An error page (or JSON for programs).
+    pub fn problem(&self, view: Option<&View>, problem: Problem) -> Answer {
+        todo!()
+    }
+}
