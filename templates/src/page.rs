@@ -1,0 +1,33 @@
+//! The pages, one file each.
+
+pub mod confirm;
+pub mod demo;
+pub mod edit;
+pub mod forgotten;
+pub mod password;
+pub mod profile;
+pub mod register;
+pub mod reset;
+pub mod second_factor;
+pub mod setup;
+pub mod sign_in;
+pub mod sign_out;
+pub mod trouble;
+pub mod verify;
+
+pub use self::{
+    confirm::Confirm,
+    demo::Demo,
+    edit::EditProfile,
+    forgotten::{Forgotten, ForgottenSent},
+    password::ChangePassword,
+    profile::Profile,
+    register::{Register, RegisterSent},
+    reset::Reset,
+    second_factor::{Country, DisableFactor, EnablePhone, EnrolCode, FactorLine, SecondFactor},
+    setup::Setup,
+    sign_in::SignIn,
+    sign_out::SignOut,
+    trouble::{CookieReason, CookiesBlocked, DeadLink, FormLost, FrameSignIn, Link, Trouble, TroublePage},
+    verify::Verify,
+};

@@ -1,0 +1,39 @@
+//! `login/verify`: the second step.
+
+use maud::{Markup, html};
+
+use crate::{Alert, Channel, Frame, Notice};
+
+/// The second step at sign-in. Posts `code`, `csrf` to `login/verify`; "send again" and "another way" post `channel`, `csrf`
+/// to `login/verify/send`; "Start over" links to `login`.
+#[derive(Clone, Copy, Debug)]
+pub struct Verify<'a> {
+    /// The frame.
+    pub frame: Frame<'a>,
+    /// `•••• 42` or `a•••@example.org`
+    pub masked: &'a str,
+    /// The way it went, or would go.
+    pub channel: Channel,
+    /// Whether a code was sent; if not, the page offers to send one.
+    pub sent: bool,
+    /// Ways offered.
+    pub channels: &'a [Channel],
+    /// When "Send again" may be pressed, unix milliseconds.
+    pub resend_at: i64,
+    /// Unix milliseconds.
+    pub now: i64,
+    /// The path of `login` with its `return_to`, for "Start over": `login?return_to=%2Fpage`.
+    pub start_over: &'a str,
+    /// What just happened.
+    pub notice: Option<Notice<'a>>,
+    /// Why the form came back.
+    pub alert: Option<Alert<'a>>,
+}
+
+impl Verify<'_> {
+    /// The page.
+    #[must_use]
+    pub fn render(&self) -> Markup {
+        self.frame.page("Enter the code", self.alert.is_some(), &html! {})
+    }
+}
