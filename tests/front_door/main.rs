@@ -1,1 +1,8 @@
+//! Black-box tests: the real program on real sockets, with a cookie-keeping client and an upstream that records.
+//!
+//! One binary, so that linking stays cheap. `cargo xtask test` starts the services these tests need.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed step is a failed test")]
+#![allow(dead_code, reason = "the support is shared by suites that use parts of it")]
 
+mod layers;
+mod support;

@@ -1,0 +1,113 @@
+//! Real services: a Redis server of the test's own, databases in the PostgreSQL cluster that the test command started.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use super::{eventually, free_ports};
+
+const HOW: &str = "run `cargo xtask test`: it starts the services these tests need";
+
+/// Dies with this process, even if that is killed: nothing is left running.
+pub fn tied(program: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", program]);
+    command
+}
+
+/// A child that is killed when dropped.
+#[derive(Debug)]
+pub struct Guarded(pub Child);
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A Redis server with persistence in a folder of its own; it can be stopped and started again on the same port.
+#[derive(Debug)]
+pub struct Redis {
+    /// Its port.
+    pub port: u16,
+    folder: tempfile::TempDir,
+    child: Option<Guarded>,
+}
+
+impl Redis {
+    /// A fresh server that answers.
+    pub async fn start() -> Self {
+        let [port] = free_ports();
+        let mut redis = Self { port, folder: tempfile::tempdir().unwrap(), child: None };
+        redis.resume().await;
+        redis
+    }
+
+    /// `redis://127.0.0.1:port`
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Starts again after [`Redis::stop`], with what it kept.
+    pub async fn resume(&mut self) {
+        let child = tied("redis-server")
+            .args(["--bind", "127.0.0.1", "--port", &self.port.to_string(), "--appendonly", "yes"])
+            .args(["--appendfsync", "always", "--dir"])
+            .arg(self.folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect(HOW);
+        self.child = Some(Guarded(child));
+        eventually("Redis to answer", Duration::from_secs(10), async || {
+            let mut link = redis::Client::open(self.url()).unwrap().get_multiplexed_async_connection().await.ok()?;
+            redis::cmd("PING").query_async::<String>(&mut link).await.ok()
+        })
+        .await;
+    }
+
+    /// Kills it: connections are refused from now on.
+    pub fn stop(&mut self) {
+        self.child = None;
+    }
+
+    /// Sends it a signal: `STOP` makes it silent, `CONT` lets it go on.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.as_ref().unwrap().0.id();
+        assert!(Command::new("kill").args([format!("-{name}"), pid.to_string()]).status().unwrap().success());
+    }
+
+    /// One command, its answer as text.
+    pub async fn command(&self, words: &[&str]) -> redis::Value {
+        let mut link = redis::Client::open(self.url()).unwrap().get_multiplexed_async_connection().await.unwrap();
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]);
+        command.query_async(&mut link).await.unwrap()
+    }
+}
+
+/// A database of the test's own.
+pub async fn postgres_database() -> String {
+    let server = std::env::var("VESTIBULE_TEST_POSTGRES").expect(HOW);
+    let pool = sqlx::PgPool::connect(&server).await.expect(HOW);
+    let name = format!("t{}", uuid::Uuid::new_v4().simple());
+    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.unwrap();
+    pool.close().await;
+    let mut url = url::Url::parse(&server).unwrap();
+    url.set_path(&name);
+    url.into()
+}
+
+/// A self-signed certificate for some names: (certificate file, key file, PEM of the certificate).
+pub fn certificate(folder: &Path, names: &[&str]) -> (PathBuf, PathBuf, String) {
+    let made =
+        rcgen::generate_simple_self_signed(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
+    let stem = names[0].replace('*', "any");
+    let (cert, key) = (folder.join(format!("{stem}.pem")), folder.join(format!("{stem}.key")));
+    std::fs::write(&cert, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    (cert, key, made.cert.pem())
+}
