@@ -9,6 +9,45 @@ use std::{net::SocketAddr, sync::Arc};
 
 use http::Method;
 use hyper::body::Incoming;
+use ipnet::IpNet;
+
+use crate::world::{Entropy, NoEntropy};
+
+/// Reads requests. One per process; clones share the list of peers already warned about.
+#[derive(Clone, Debug)]
+pub struct Reader {}
+
+#[expect(clippy::todo, unused_variables, reason = "being laid")]
+impl Reader {
+    /// `trusted_proxies`: the networks whose `Forwarded` and `X-Forwarded-*` are believed.
+    pub fn new(trusted_proxies: Vec<IpNet>, entropy: &Entropy) -> Result<Self, NoEntropy> {
+        todo!()
+    }
+    /// The one view of a request, or whose rule it breaks.
+    pub fn read(&self, parts: &http::request::Parts, connection: &Connection) -> Result<View, Malformed> {
+        todo!()
+    }
+}
+
+/// The client sent something that can be read in two ways or in none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// CONNECT and TRACE: 405.
+    #[error("this method is not served here")]
+    Method,
+    /// No valid host, two of them, or two that differ: 400.
+    #[error("{0}")]
+    Authority(&'static str),
+    /// The target is not a path: 400.
+    #[error("{0}")]
+    Target(&'static str),
+    /// Where the body ends is doubtful: 400, and the connection closes.
+    #[error("{0}")]
+    Framing(&'static str),
+    /// A trusted proxy contradicts itself: 400.
+    #[error("{0}")]
+    Forwarding(&'static str),
+}
 
 /// What the listener knows of a connection.
 #[derive(Clone, Debug)]
@@ -58,6 +97,9 @@ pub struct View {
     pub wants: Wants,
     /// What the browser says about the request's origin.
     pub fetch: Fetch,
+    /// The protocols of `Upgrade` that may be offered to the upstream (`websocket`): asked for properly, and never
+    /// `h2c`, `HTTP/…` or `TLS/…`. `None`: `Upgrade` and `HTTP2-Settings` do not travel.
+    pub upgrade: Option<Arc<str>>,
 }
 
 /// 16 hex digits.
@@ -91,8 +133,20 @@ pub struct Target {
     pub path: Arc<str>,
     /// Without `?`; as sent.
     pub query: Option<Arc<str>>,
-    /// Encodings found in the path that two readers could read differently (`%2F`, `%5C`, `%00`, `%23`), upper case.
+    /// What in the path two readers could read differently: `%2F`, `%5C`, `%00`, `%23`, a raw `\`, and `%` without two
+    /// hex digits after it.
     pub ambiguous: Vec<&'static str>,
+}
+
+impl Target {
+    /// The canonical path with the query as sent.
+    #[must_use]
+    pub fn canonical(&self) -> Arc<str> {
+        match &self.query {
+            Some(query) => format!("{}?{query}", self.path).into(),
+            None => Arc::clone(&self.path),
+        }
+    }
 }
 
 /// The asker's address.
@@ -134,11 +188,11 @@ pub enum Wants {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fetch {
     /// `Sec-Fetch-Site`
-    pub site: Option<String>,
+    pub site: Option<Arc<str>>,
     /// `Sec-Fetch-Mode`
-    pub mode: Option<String>,
+    pub mode: Option<Arc<str>>,
     /// `Sec-Fetch-Dest`
-    pub dest: Option<String>,
+    pub dest: Option<Arc<str>>,
     /// `Origin`
-    pub origin: Option<String>,
+    pub origin: Option<Arc<str>>,
 }

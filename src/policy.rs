@@ -59,6 +59,8 @@ pub enum Misdirected {
     UnknownHost,
     /// SNI and authority differ: 421.
     ServerName,
+    /// Under `portal.path`, but not a page of this host; or the portal's own host has no site behind it: 404.
+    NoSuchPage,
 }
 
 /// The right to send this very request. Only [`Policy::decide`] makes one.
@@ -92,6 +94,17 @@ impl Grant {
     #[must_use]
     pub fn place(&self) -> &Place {
         &self.place
+    }
+
+    /// The origin-form target for the upstream: with the canonical path on a site with rules (the one they were decided
+    /// on), as it came on others. `*` stays `*`.
+    #[must_use]
+    pub fn forward_target(&self) -> Arc<str> {
+        let target = &self.request.view.target;
+        match &self.place {
+            Place::Site(site) if !site.settings.rules.is_empty() => target.canonical(),
+            _ => Arc::clone(&target.raw),
+        }
     }
 }
 
