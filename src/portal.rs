@@ -6,12 +6,31 @@ use crate::{
     inbound::{Connection, Request, View, answer::Answer},
     policy::Grant,
     session::{Live, Sessions},
-    world::{Clock, Entropy},
+    world::Clock,
 };
 
 /// What the pages stand on.
 #[derive(Clone, Debug)]
 pub struct Portal {}
+
+/// What the operator settled for the pages.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `[portal]`
+    pub portal: config::portal::Portal,
+    /// `[[site]]`: where `return_to` may lead, and who wants a Basic challenge.
+    pub sites: Vec<config::site::Site>,
+    /// `[identity]`: what `check` answers with.
+    pub fields: config::identity::IdentityFields,
+    /// `limits.form`, bytes.
+    pub form_limit: usize,
+    /// `limits.idle_timeout`: how long a form's body may stall.
+    pub form_timeout: std::time::Duration,
+    /// `session.remember`, for "Stay signed in for …".
+    pub remember: std::time::Duration,
+    /// Console codes or mail on an address that is not loopback: pages say so.
+    pub trying_out: bool,
+}
 
 /// What an error page says; the gateway and the pages share it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,16 +64,7 @@ pub enum Problem {
 #[expect(clippy::todo, clippy::unused_async, unused_variables, reason = "being laid")]
 impl Portal {
     /// Puts the pages together.
-    pub fn new(
-        portal: config::portal::Portal,
-        sites: &[config::site::Site],
-        form_limit: usize,
-        trying_out: bool,
-        identity: Identity,
-        sessions: Sessions,
-        clock: Clock,
-        entropy: Entropy,
-    ) -> Self {
+    pub fn new(settings: Settings, identity: Identity, sessions: Sessions, clock: Clock) -> Self {
         todo!()
     }
     /// Serves a granted portal page. Runs on the service runtime.
