@@ -3,18 +3,26 @@
 //! One lookup decides a request: the record (`s:`) holds everything; activity (`t:`) is its own key. Absent, invalid
 //! and unreachable are three answers. OWASP Session Management Cheat Sheet; NIST SP 800-63B-4 §5.
 
+pub mod keys;
+pub mod outbox;
+pub mod store;
+
 use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
+
+pub use self::{keys::Keys, store::Store};
 
 use crate::{
+    config::{self, portal::PortalUrl},
     identity::{
         Authenticated, Shown,
         account::{Account, AccountId},
         challenge::{Challenge, Enrolment},
     },
-    world::UnixMillis,
+    world::{Clock, Entropy, UnixMillis},
 };
 
 /// The public name of a session: stable when the id rotates; may appear in logs.
@@ -29,6 +37,8 @@ pub struct Record {
     pub sid: Sid,
     /// `sub`
     pub account: AccountId,
+    /// The account's generation when these names and groups were read: an older reading never overwrites a newer one.
+    pub generation: i64,
     /// `preferred_username`
     pub username: String,
     /// Full name.
@@ -114,6 +124,17 @@ pub enum Resumed {
 #[error("the session store is not reachable")]
 pub struct Unreachable(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
+/// Why no session was started or rotated; nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum NotStarted {
+    /// The session ended, or the account changed, between the proof and its use: sign in again.
+    #[error("the session or the account changed meanwhile")]
+    Overtaken,
+    /// 503.
+    #[error(transparent)]
+    Unreachable(#[from] Unreachable),
+}
+
 /// What waits between two pages of one flow, under the flow cookie.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Pending {
@@ -141,10 +162,39 @@ pub struct FlowId(pub(crate) [u8; 32]);
 
 /// The door of this room. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Sessions {}
+pub struct Sessions {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+#[expect(dead_code, reason = "being laid")]
+struct Shared {
+    settings: config::session::Session,
+    keys: Keys,
+    store: Store,
+    service: Handle,
+    clock: Clock,
+    entropy: Entropy,
+}
 
 #[expect(clippy::todo, clippy::unused_async, unused_variables, reason = "being laid")]
 impl Sessions {
+    /// Opens the room: store misses, activity, revocation watching and sweeping run on `service`.
+    ///
+    /// The store need not answer yet.
+    #[must_use]
+    pub fn new(
+        settings: config::session::Session,
+        portal: &PortalUrl,
+        keys: Keys,
+        store: Store,
+        service: Handle,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> Self {
+        Self { shared: Arc::new(Shared { settings, keys, store, service, clock, entropy }) }
+    }
+
     /// Who sent these fields. Never blocks a data thread: misses are answered on the service runtime.
     pub async fn resume(&self, fields: &HeaderMap, now: UnixMillis) -> Resumed {
         todo!()
@@ -156,19 +206,24 @@ impl Sessions {
         remember: bool,
         replaces: Option<&Live>,
         now: UnixMillis,
-    ) -> Result<HeaderValue, Unreachable> {
+    ) -> Result<HeaderValue, NotStarted> {
         todo!()
     }
     /// The same session (`sid`) under a new id, with more factors shown (step-up, password change).
-    pub async fn rotate(&self, live: &Live, proof: Authenticated, now: UnixMillis) -> Result<HeaderValue, Unreachable> {
+    pub async fn rotate(&self, live: &Live, proof: Authenticated, now: UnixMillis) -> Result<HeaderValue, NotStarted> {
         todo!()
     }
     /// Ends one session on every node.
     pub async fn end(&self, live: &Live) -> Result<(), Unreachable> {
         todo!()
     }
-    /// Ends an account's sessions, all but `except`.
-    pub async fn end_account(&self, account: &AccountId, except: Option<&Sid>) -> Result<(), Unreachable> {
+    /// Ends an account's sessions, all but `except`; a proof older than `generation` starts none any more.
+    pub async fn end_account(
+        &self,
+        account: &AccountId,
+        except: Option<&Sid>,
+        generation: i64,
+    ) -> Result<(), Unreachable> {
         todo!()
     }
     /// Rewrites names, e-mail and groups in an account's sessions.

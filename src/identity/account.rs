@@ -40,6 +40,8 @@ pub struct Account {
     pub last_seen_at: Option<UnixMillis>,
     /// Second factors, oldest first.
     pub factors: Vec<Factor>,
+    /// Grows with every guarded change (password, factors, disabling, groups) and every row of the outbox.
+    pub generation: i64,
 }
 
 impl Account {

@@ -13,6 +13,9 @@ pub struct Row {
     pub id: RowId,
     /// Whose sessions.
     pub account: AccountId,
+    /// The account's generation after the change: sign-ins proved before it start no session any more.
+    /// `i64::MAX` once the account is deleted.
+    pub generation: i64,
     /// What to do with them.
     pub effect: Effect,
 }
