@@ -1,0 +1,78 @@
+//! Installs what the tests need through the system's package manager, and only what is missing.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::Failure;
+
+/// A package of Debian, and how to see that it is there.
+struct Need {
+    package: &'static str,
+    is_there: fn() -> bool,
+}
+
+const NEEDS: &[Need] = &[
+    Need { package: "redis-server", is_there: || on_path("redis-server") },
+    Need { package: "postgresql", is_there: || postgres_programs().is_some() },
+    Need { package: "chromium", is_there: || on_path("chromium") },
+    Need { package: "chromium-driver", is_there: || on_path("chromedriver") },
+    // Without any font, Chromium draws pages without words.
+    Need { package: "fonts-dejavu-core", is_there: || Path::new("/usr/share/fonts/truetype/dejavu").exists() },
+    Need { package: "faketime", is_there: faketime_is_there },
+    // `setpriv --pdeathsig`: children of a killed test end with it.
+    Need { package: "util-linux", is_there: || on_path("setpriv") },
+];
+
+/// Installs what is missing; says what to do where that cannot be done.
+pub(crate) fn install_missing() -> Result<(), Failure> {
+    let missing: Vec<_> = NEEDS.iter().filter(|need| !(need.is_there)()).map(|need| need.package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list = missing.join(" ");
+    if !on_path("apt-get") {
+        return Err(format!("the tests need {list} (Debian's names), and there is no apt-get here: install them by hand"));
+    }
+    println!("xtask: installing {list}");
+    apt(&["update", "-qq"])?;
+    apt(&[&["install", "-y", "-qq", "--no-install-recommends"], missing.as_slice()].concat())?;
+    let still: Vec<_> = NEEDS.iter().filter(|need| !(need.is_there)()).map(|need| need.package).collect();
+    if still.is_empty() { Ok(()) } else { Err(format!("installed, and still not found: {}", still.join(" "))) }
+}
+
+fn apt(words: &[&str]) -> Result<(), Failure> {
+    let root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.starts_with(b"0\n"));
+    let mut command = if root { Command::new("apt-get") } else { Command::new("sudo") };
+    if !root {
+        command.arg("apt-get");
+    }
+    command.args(words).env("DEBIAN_FRONTEND", "noninteractive");
+    let status = command.status().map_err(|error| format!("apt-get does not start: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("`apt-get {}` failed", words.join(" "))) }
+}
+
+fn on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain([PathBuf::from("/usr/bin"), PathBuf::from("/usr/sbin")])
+        .any(|folder| folder.join(program).is_file())
+}
+
+fn faketime_is_there() -> bool {
+    let library = format!("/usr/lib/{}-linux-gnu/faketime/libfaketimeMT.so.1", std::env::consts::ARCH);
+    Path::new(&library).exists()
+}
+
+/// The folder with `initdb` and `postgres` of the newest installed PostgreSQL server.
+pub(crate) fn postgres_programs() -> Option<PathBuf> {
+    let mut folders: Vec<_> = std::fs::read_dir("/usr/lib/postgresql")
+        .ok()?
+        .filter_map(Result::ok)
+        .map(|entry| entry.path().join("bin"))
+        .filter(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
+        .collect();
+    folders.sort();
+    folders.pop()
+}
