@@ -28,6 +28,9 @@ pub enum ProxyError {
     /// The client's body stalled: 408.
     #[error("the request's body stalled")]
     Stalled,
+    /// A WebSocket handshake with a session, asked for by a page of another origin: 403.
+    #[error("a page of another origin asked for a web socket")]
+    ForeignOrigin,
     /// The client went away or its body broke off.
     #[error("the client broke off")]
     Client(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -39,9 +42,10 @@ pub struct Proxy {}
 
 #[expect(clippy::todo, clippy::unused_async, unused_variables, reason = "being laid")]
 impl Proxy {
-    /// `portal_path` and `sessions` let it strip our cookies and end tunnels with their session.
+    /// `portal_path` is for the demo's links; `sessions` strips our cookies and ends tunnels with their session.
     pub fn new(
         sites: &[std::sync::Arc<Site>],
+        portal_path: &str,
         fields: config::identity::IdentityFields,
         limits: config::limits::Limits,
         sessions: Sessions,
