@@ -4,6 +4,7 @@
 //! problem is collected with its key, line and column before anything is refused.
 
 pub mod accounts;
+mod checks;
 pub mod identity;
 pub mod limits;
 pub mod listen;
@@ -11,12 +12,25 @@ pub mod log;
 pub mod mail;
 pub mod password;
 pub mod portal;
+mod problem;
+mod reader;
 pub mod secrets;
 pub mod session;
 pub mod site;
+mod sources;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod units;
 pub mod verify;
 
 use std::path::PathBuf;
+
+use self::{problem::Problems, reader::Section, tree::Node};
+pub use self::{
+    problem::{ConfigErrors, Place, Problem},
+    sources::{DEFAULT_FILE, Sources},
+};
 
 /// Everything an operator can set. Made by `Config::load`; the composition root takes it apart.
 #[derive(Clone, Debug)]
@@ -52,3 +66,56 @@ pub struct Config {
     /// Sentences for the operator that do not stop the start (plain http on a private address, ...).
     pub warnings: Vec<String>,
 }
+
+impl Config {
+    /// Reads, merges, parses and checks everything.
+    ///
+    /// # Errors
+    /// Every problem at once, each with its key and place.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigErrors> {
+        let problems = Problems::default();
+        let tree = sources::gather(sources, &problems);
+        let config = Self::read(&tree, &problems);
+        problems.settle(config)
+    }
+
+    fn read(tree: &Node, problems: &Problems) -> Self {
+        let mut root = Section::root(tree, problems);
+        let data_dir = root.path("data_dir").unwrap_or_else(|| DEFAULT_DATA_DIR.into());
+        let listen = listen::read(root.section("listen"));
+        let (http, https) = (listen.http.map(|http| http.port()), listen.https.map(|https| https.port()));
+        let mut sites: Vec<_> = root.sections("site").into_iter().map(site::read).collect();
+        if sites.is_empty() {
+            sites.push(site::Site::default());
+        }
+        let (accounts, wanted) = accounts::read(root.section("accounts"));
+        let allow_console = root.truth("allow_console").unwrap_or(false);
+        let mut config = Self {
+            data_dir,
+            operations: listen::read_operations(root.section("operations")),
+            portal: portal::read(root.section("portal"), http, https),
+            listen,
+            sites,
+            session: session::read(root.section("session")),
+            secrets: secrets::read(root.section("secrets")),
+            accounts,
+            identity: identity::read(root.section("identity")),
+            password: password::read(root.section("password")),
+            verify: verify::read(root.section("verify")),
+            mail: mail::read(root.section("mail")),
+            limits: limits::read(root.section("limits")),
+            log: log::read(root.section("log")),
+            warnings: Vec::new(),
+        };
+        config.mail.allow_console |= allow_console;
+        config.verify.allow_console |= allow_console;
+        root.finish();
+        // With half a file, what the sections say together means nothing.
+        if problems.readable() {
+            checks::settle(&mut config, &wanted, tree, problems);
+        }
+        config
+    }
+}
+
+const DEFAULT_DATA_DIR: &str = "data";

@@ -1,5 +1,7 @@
 //! `[accounts]`: where accounts live and who may make one.
 
+use super::{reader::Section, units};
+
 /// `[accounts]`
 #[derive(Clone, Debug)]
 pub struct Accounts {
@@ -51,5 +53,86 @@ impl Default for Accounts {
             confirm_email: false,
             admin_group: "admin".into(),
         }
+    }
+}
+
+/// What the operator wrote of those keys whose default depends on other sections.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wanted {
+    /// `None` is `auto`.
+    pub(super) registration: Option<Registration>,
+    /// `["*"]` or a list was given.
+    pub(super) domains_given: bool,
+    pub(super) confirm_email: Option<bool>,
+}
+
+pub(super) fn read(mut section: Section<'_>) -> (Accounts, Wanted) {
+    let default = Accounts::default();
+    let registration = section.parse("registration", registration).flatten();
+    let domains = section.list("registration_domains", domain);
+    let domains_given = domains.as_ref().is_some_and(|domains| !domains.is_empty());
+    let mut domains = domains.unwrap_or_default();
+    if domains.iter().any(|domain| domain == "*") {
+        if domains.len() > 1 {
+            section.refuse("registration_domains", "`*` means everyone: it stands alone, or not at all");
+        }
+        domains.clear();
+    }
+    let accounts = Accounts {
+        database: section.secret("database", "database_file").map_or(default.database, |text| {
+            use secrecy::ExposeSecret as _;
+            database(text.expose_secret()).unwrap_or_else(|message| {
+                section.refuse("database", message);
+                Database::Sqlite("accounts.db".into())
+            })
+        }),
+        registration: registration.unwrap_or(default.registration),
+        registration_domains: domains,
+        confirm_email: default.confirm_email,
+        admin_group: section.parse("admin_group", units::group).unwrap_or(default.admin_group),
+    };
+    let wanted = Wanted { registration, domains_given, confirm_email: section.truth("confirm_email") };
+    section.finish();
+    (accounts, wanted)
+}
+
+fn registration(text: &str) -> Result<Option<Registration>, String> {
+    match text {
+        "auto" => Ok(None),
+        "open" => Ok(Some(Registration::Open)),
+        "closed" => Ok(Some(Registration::Closed)),
+        "invite" | "approve" => Err(format!("`{text}` is not supported yet: use \"auto\", \"open\" or \"closed\"")),
+        other => Err(format!("`{other}` is none of \"auto\", \"open\", \"closed\"")),
+    }
+}
+
+fn domain(text: &str) -> Result<String, String> {
+    match text.trim().trim_start_matches('@') {
+        "*" => Ok("*".into()),
+        name => units::host(name),
+    }
+}
+
+// The text may hold a password: no message repeats it.
+fn database(text: &str) -> Result<Database, String> {
+    const FORMS: &str = "write \"sqlite:accounts.db\" or \"postgres://user:password@host/name\"";
+    if let Some(path) = text.strip_prefix("sqlite:") {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        if path.is_empty() || path.contains('?') || path.starts_with(':') {
+            return Err(format!("a file name has to follow `sqlite:`, and nothing else: {FORMS}"));
+        }
+        return Ok(Database::Sqlite(path.into()));
+    }
+    if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
+        return Err(format!("this is no database Vestibule knows: {FORMS}"));
+    }
+    match url::Url::parse(text) {
+        Ok(url) if url.host_str().is_some_and(|host| !host.is_empty()) || url.query().is_some() => {
+            Ok(Database::Postgres(text.to_owned()))
+        }
+        Ok(_) => Err(format!("this URL names no host: {FORMS}")),
+        Err(error) => Err(format!(
+            "this is no URL ({error}): {FORMS}; characters like `@`, `/` and `#` in a password are written as %40, %2F and %23"
+        )),
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::{reader::Section, units};
+
 /// A number of bytes, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ByteLimit {
@@ -45,4 +47,20 @@ impl Default for Limits {
             drain: Duration::from_secs(30),
         }
     }
+}
+
+pub(super) fn read(mut section: Section<'_>) -> Limits {
+    let default = Limits::default();
+    let limits = Limits {
+        head: section.parse("head", |text| units::bytes_within(text, 1 << 10, 1 << 20)).unwrap_or(default.head),
+        form: section.parse("form", |text| units::bytes_within(text, 1 << 10, 16 << 20)).unwrap_or(default.form),
+        body: section.parse("body", units::byte_limit).unwrap_or(default.body),
+        head_timeout: section.parse("head_timeout", units::duration).unwrap_or(default.head_timeout),
+        idle_timeout: section.parse("idle_timeout", units::duration).unwrap_or(default.idle_timeout),
+        upstream_connect: section.parse("upstream_connect", units::duration).unwrap_or(default.upstream_connect),
+        upstream_response: section.parse("upstream_response", units::duration).unwrap_or(default.upstream_response),
+        drain: section.parse("drain", units::duration).unwrap_or(default.drain),
+    };
+    section.finish();
+    limits
 }

@@ -1,5 +1,7 @@
 //! `[log]`: in which form the log is written. The level is `RUST_LOG`'s, `info` by default.
 
+use super::reader::Section;
+
 /// `[log]`
 #[derive(Clone, Debug, Default)]
 pub struct Log {
@@ -15,4 +17,14 @@ pub enum Format {
     Text,
     /// One object a line.
     Json,
+}
+
+pub(super) fn read(mut section: Section<'_>) -> Log {
+    let format = section.parse("format", |text| match text {
+        "text" => Ok(Format::Text),
+        "json" => Ok(Format::Json),
+        other => Err(format!("`{other}` is neither \"text\" nor \"json\"")),
+    });
+    section.finish();
+    Log { format: format.unwrap_or_default() }
 }

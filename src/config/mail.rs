@@ -1,6 +1,9 @@
 //! `[mail]`: how mails leave.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+use super::reader::Section;
 
 /// `[mail]`
 #[derive(Clone, Debug)]
@@ -55,4 +58,69 @@ impl Default for Mail {
             allow_console: false,
         }
     }
+}
+
+pub(super) fn read(mut section: Section<'_>) -> Mail {
+    let default = Mail::default();
+    let transport = section.secret("transport", "transport_file").and_then(|text| {
+        // What it holds may be a password: the messages never repeat it.
+        transport(text.expose_secret()).map_err(|message| section.refuse("transport", message)).ok()
+    });
+    let from = section.parse("from", |text| {
+        text.parse::<lettre::message::Mailbox>().map_err(|error| {
+            format!("`{text}` is no mailbox ({error}): write it like \"Vestibule <no-reply@example.com>\"")
+        })
+    });
+    let mail = Mail {
+        transport: transport.unwrap_or(default.transport),
+        from: from.unwrap_or(default.from),
+        allow_console: section.truth("allow_console").unwrap_or(false),
+    };
+    section.finish();
+    mail
+}
+
+fn transport(text: &str) -> Result<Transport, String> {
+    const FORMS: &str = "write \"console\", \"smtp://user:password@mail.example.com:587\" or \"smtps://…:465\"";
+    if text.trim() == "console" {
+        return Ok(Transport::Console);
+    }
+    let url = Url::parse(text.trim()).map_err(|error| {
+        format!("{FORMS} ({error}; characters like `@`, `/` and `#` in a password are written as %40, %2F and %23)")
+    })?;
+    let (implicit, default_port) = match url.scheme() {
+        "smtp" => (false, 587),
+        "smtps" => (true, 465),
+        _ => return Err(FORMS.into()),
+    };
+    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+        return Err(format!("nothing may follow the host and port: {FORMS}"));
+    }
+    // The scheme is not a special one, so that the host arrives as written.
+    let host = url.host_str().filter(|host| !host.is_empty()).ok_or(format!("it names no host: {FORMS}"))?;
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    let tls = match (implicit, is_loopback(&host)) {
+        (true, _) => SmtpTls::Implicit,
+        (false, true) => SmtpTls::Plain,
+        (false, false) => SmtpTls::StartTls,
+    };
+    Ok(Transport::Smtp(Smtp { port: url.port().unwrap_or(default_port), tls, credentials: credentials(&url)?, host }))
+}
+
+fn credentials(url: &Url) -> Result<Option<(String, SecretString)>, String> {
+    let decode = |text: &str| {
+        let bytes = percent_encoding::percent_decode_str(text);
+        bytes.decode_utf8().map(std::borrow::Cow::into_owned).map_err(|_| "user or password is not UTF-8".to_owned())
+    };
+    match (url.username(), url.password()) {
+        ("", None) => Ok(None),
+        (user, Some(password)) if !user.is_empty() => Ok(Some((decode(user)?, SecretString::from(decode(password)?)))),
+        _ => Err("it needs both user and password, or neither: smtp://user:password@host".into()),
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }

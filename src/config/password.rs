@@ -1,5 +1,7 @@
 //! `[password]`: how long, and what a hash costs.
 
+use super::reader::Section;
+
 /// `[password]`
 #[derive(Clone, Debug)]
 pub struct Password {
@@ -18,4 +20,19 @@ impl Default for Password {
         // OWASP Password Storage Cheat Sheet: the 19 MiB configuration.
         Self { min_length: 10, memory_kib: 19_456, iterations: 2, parallelism: 1 }
     }
+}
+
+pub(super) fn read(mut section: Section<'_>) -> Password {
+    let default = Password::default();
+    let min_length = section.number("min_length", 8..=128).map_or(default.min_length, |length| length as usize);
+    let mut argon2 = section.section("argon2");
+    let parallelism = argon2.number("parallelism", 1..=64).unwrap_or(default.parallelism);
+    let memory_kib = argon2.number("memory_kib", 8..=4_194_304).unwrap_or(default.memory_kib);
+    if memory_kib < 8 * parallelism {
+        argon2.refuse("memory_kib", format!("has to be at least eight times the parallelism: {}", 8 * parallelism));
+    }
+    let iterations = argon2.number("iterations", 1..=1000).unwrap_or(default.iterations);
+    argon2.finish();
+    section.finish();
+    Password { min_length, memory_kib, iterations, parallelism }
 }

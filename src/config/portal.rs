@@ -2,6 +2,8 @@
 
 use url::Url;
 
+use super::reader::Section;
+
 /// `[portal]`
 #[derive(Clone, Debug)]
 pub struct Portal {
@@ -112,4 +114,38 @@ impl Default for Portal {
             name: "Vestibule".into(),
         }
     }
+}
+
+/// `http_port`: where the default URL leads, when nobody gave one.
+pub(super) fn read(mut section: Section<'_>, http_port: Option<u16>, https_port: Option<u16>) -> Portal {
+    let default = Portal::default();
+    let followed = match (http_port, https_port) {
+        (Some(port), _) => PortalUrl { port, ..default.url },
+        (None, Some(port)) => PortalUrl { secure: true, port, ..default.url },
+        (None, None) => default.url,
+    };
+    let portal = Portal {
+        url: section.parse("url", PortalUrl::parse).unwrap_or(followed),
+        path: section.parse("path", path).unwrap_or(default.path),
+        name: section.parse("name", name).unwrap_or(default.name),
+    };
+    section.finish();
+    portal
+}
+
+fn path(text: &str) -> Result<String, String> {
+    let wrong = "has to be one or more plain segments, like \"/.auth\"";
+    let path = text.trim_end_matches('/');
+    let segments = path.strip_prefix('/').ok_or(format!("`{text}` {wrong}, beginning with `/`"))?;
+    let plain = |segment: &str| {
+        !matches!(segment, "" | "." | "..")
+            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+    };
+    if segments.split('/').all(plain) { Ok(path.to_owned()) } else { Err(format!("`{text}` {wrong}")) }
+}
+
+fn name(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let good = !text.is_empty() && text.chars().count() <= 64 && !text.chars().any(char::is_control);
+    if good { Ok(text.to_owned()) } else { Err("has to be 1 to 64 characters on one line".into()) }
 }

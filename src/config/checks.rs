@@ -1,0 +1,209 @@
+//! What only several sections together can get wrong, and the defaults that depend on others. DESIGN §6 "Cookie", §7.
+
+use super::{
+    Config,
+    accounts::{Registration, Wanted},
+    identity,
+    mail::{SmtpTls, Transport},
+    portal::Reach,
+    problem::Problems,
+    session::Session,
+    site::{HostPattern, Upstream},
+    tree::Node,
+    verify::Provider,
+};
+
+/// Settles dependent defaults in `config`, collects problems, and writes warnings.
+pub(super) fn settle(config: &mut Config, wanted: &Wanted, tree: &Node, problems: &Problems) {
+    let refuse = |key: &str, message: String| problems.add(&tree.place_of(key), key, message);
+    portal_url(config, &refuse);
+    registration(config, wanted, &refuse);
+    consoles(config, &refuse);
+    config.accounts.confirm_email = wanted.confirm_email.unwrap_or_else(|| {
+        matches!(config.mail.transport, Transport::Smtp(_)) || config.portal.url.reach != Reach::Loopback
+    });
+    hosts(config, &refuse);
+    upstreams(config, &refuse);
+    if let Err(message) = domain(&config.session, &config.portal.url.host) {
+        refuse("session.domain", message);
+    }
+    set_fields(config, &refuse);
+    warn(config);
+}
+
+type Refuse<'a> = &'a dyn Fn(&str, String);
+
+fn portal_url(config: &mut Config, refuse: Refuse<'_>) {
+    let url = &config.portal.url;
+    if url.secure {
+        return;
+    }
+    match url.reach {
+        Reach::Loopback => {}
+        Reach::Private => config.warnings.push(format!(
+            "portal.url is {}: passwords and cookies travel unprotected through your network. Use https as soon as you can",
+            url.origin()
+        )),
+        Reach::Public => refuse(
+            "portal.url",
+            format!(
+                "{} is plain http on a public name: passwords and cookies could be read on the way. Write https://, and set \
+                 listen.https with certificates, or put a proxy that speaks TLS in front",
+                url.origin()
+            ),
+        ),
+    }
+}
+
+fn registration(config: &mut Config, wanted: &Wanted, refuse: Refuse<'_>) {
+    let only_demo = config.sites.iter().all(|site| site.upstream == Upstream::Demo);
+    config.accounts.registration =
+        wanted.registration.unwrap_or(if only_demo { Registration::Open } else { Registration::Closed });
+    let open = wanted.registration == Some(Registration::Open);
+    if open && !only_demo && config.portal.url.reach != Reach::Loopback && !wanted.domains_given {
+        refuse(
+            "accounts.registration",
+            "\"open\" lets anybody who finds this address make an account and reach what is behind it. Set \
+             accounts.registration_domains to the mail domains you mean (or to [\"*\"] if you do mean everyone), or set \
+             accounts.registration to \"closed\""
+                .into(),
+        );
+    }
+}
+
+fn consoles(config: &Config, refuse: Refuse<'_>) {
+    if config.portal.url.reach == Reach::Loopback {
+        return;
+    }
+    let origin = config.portal.url.origin();
+    if matches!(config.mail.transport, Transport::Console) && !config.mail.allow_console {
+        refuse(
+            "mail.transport",
+            format!(
+                "\"console\" prints mails to the terminal, which is for trying out on this machine only, but portal.url is \
+                 {origin}. Set it to \"smtp://…\", or set mail.allow_console = true to try it out there all the same"
+            ),
+        );
+    }
+    if matches!(config.verify.provider, Provider::Console) && !config.verify.allow_console {
+        refuse(
+            "verify.provider",
+            format!(
+                "without Twilio's settings codes appear in the terminal, which is for trying out on this machine only, but \
+                 portal.url is {origin}. Set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_VERIFY_SERVICE_SID, or set \
+                 verify.provider = \"off\", or set verify.allow_console = true to try it out there all the same"
+            ),
+        );
+    }
+}
+
+fn hosts(config: &Config, refuse: Refuse<'_>) {
+    let portal = &config.portal.url;
+    // Every loopback name is one host where portal.url is one of them.
+    let answers = |pattern: &HostPattern| match pattern {
+        HostPattern::Any => portal.host.clone(),
+        HostPattern::Exact(host) if portal.reach == Reach::Loopback && is_loopback(host) => portal.host.clone(),
+        HostPattern::Exact(host) => host.clone(),
+    };
+    for (index, site) in config.sites.iter().enumerate() {
+        let host = answers(&site.host);
+        if let Some(earlier) = config.sites.iter().take(index).position(|site| answers(&site.host) == host) {
+            refuse(
+                &format!("site.{index}.host"),
+                format!("two sites answer for {host}: site.{earlier} does already (`*` is the host of portal.url)"),
+            );
+        }
+    }
+}
+
+fn upstreams(config: &Config, refuse: Refuse<'_>) {
+    let ours = [config.listen.http, config.listen.https];
+    for (index, site) in config.sites.iter().enumerate() {
+        let Upstream::Http { host, port, .. } = &site.upstream else { continue };
+        if *port != 0 && is_loopback(host) && ours.iter().flatten().any(|ours| ours.port() == *port) {
+            refuse(
+                &format!("site.{index}.upstream"),
+                format!(
+                    "port {port} of this machine is Vestibule's own: every request would come back here. Name the application's port"
+                ),
+            );
+        }
+    }
+}
+
+fn set_fields(config: &Config, refuse: Refuse<'_>) {
+    for (index, site) in config.sites.iter().enumerate() {
+        for (name, _) in &site.set_fields {
+            let taken = config.identity.names().find(|(_, taken)| identity::folded(taken) == identity::folded(name));
+            if let Some((key, _)) = taken {
+                refuse(
+                    &format!("site.{index}.set_fields"),
+                    format!(
+                        "`{name}` is identity.{key}: it tells the application who is there and cannot be a fixed value"
+                    ),
+                );
+            }
+        }
+    }
+}
+
+fn domain(session: &Session, host: &str) -> Result<(), String> {
+    let Some(domain) = &session.domain else { return Ok(()) };
+    if domain.starts_with('[') || domain.parse::<std::net::IpAddr>().is_ok() {
+        return Err(format!("`{domain}` is an address: browsers share cookies under a name only"));
+    }
+    if !domain.contains('.') {
+        return Err(format!(
+            "`{domain}` is a single label: browsers keep no cookie for it, write a name like \"example.com\""
+        ));
+    }
+    let under = host.strip_suffix(domain.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    if under {
+        return Ok(());
+    }
+    Err(format!(
+        "`{domain}` is neither the host of portal.url ({host}) nor a parent of it: browsers would refuse the cookie"
+    ))
+}
+
+fn warn(config: &mut Config) {
+    let mut warnings = Vec::new();
+    let url = &config.portal.url;
+    if url.secure && config.listen.https.is_none() && config.listen.trusted_proxies.is_empty() {
+        warnings.push(format!(
+            "portal.url is {}, but listen.https is not set and no proxy is trusted: put the address of the proxy that speaks \
+             TLS for you into listen.trusted_proxies, or all visitors count as one",
+            url.origin()
+        ));
+    }
+    if config.listen.trusted_proxies.iter().any(|net| net.prefix_len() == 0) {
+        warnings.push(
+            "listen.trusted_proxies believes every address: anybody can choose the address they seem to come from"
+                .into(),
+        );
+    }
+    if !config.listen.certificates.is_empty() && config.listen.https.is_none() {
+        warnings.push("listen.certificates is set, but listen.https is not: nothing is served over TLS".into());
+    }
+    if let Transport::Smtp(smtp) = &config.mail.transport {
+        if config.mail.from.email.domain() == "localhost" && smtp.tls != SmtpTls::Plain {
+            warnings.push(format!(
+                "mail.from is {}: most mail servers refuse it. Write an address of your own domain",
+                config.mail.from.email
+            ));
+        }
+    }
+    let password = &config.password;
+    // The weakest of OWASP's equivalent settings is 7 MiB × 5.
+    if u64::from(password.memory_kib) * u64::from(password.iterations) < 7_168 * 5 {
+        warnings.push("password.argon2 is weaker than OWASP's minimum: memory_kib = 19456, iterations = 2".into());
+    }
+    config.warnings.extend(warnings);
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
