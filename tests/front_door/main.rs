@@ -6,3 +6,4 @@
 
 mod layers;
 mod support;
+mod twilio;
