@@ -1,11 +1,26 @@
 //! Accept, TLS, HTTP/1.1 and HTTP/2, drain.
 //!
 //! One acceptor hands sockets to the data thread with the fewest connections; each data thread is a current-thread
-//! Tokio runtime with a service of its own.
+//! Tokio runtime with a service of its own. `app` binds first (so that a taken address stops the start) and runs later.
 
-use std::{future::Future, net::SocketAddr};
+mod accept;
+mod bind;
+mod connection;
+mod flood;
+mod io;
+mod thread;
+mod tls;
+mod watch;
+
+use std::{
+    future::Future,
+    net::{SocketAddr, TcpListener},
+};
 
 use hyper::body::Incoming;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
 
 use crate::{
     config,
@@ -19,26 +34,79 @@ pub trait Service: Send + Sync + 'static {
 }
 
 /// Bound sockets, not accepting yet.
-#[derive(Debug)]
-pub struct Listener {}
+pub struct Listener {
+    http: Option<TcpListener>,
+    https: Option<(TcpListener, TlsAcceptor)>,
+    limits: config::limits::Limits,
+}
 
-#[expect(clippy::todo, clippy::unused_async, unused_variables, reason = "being laid")]
 impl Listener {
-    /// Binds the addresses and reads certificates and keys. Errors name the key and what to do.
+    /// Binds the addresses and reads certificates and keys.
+    ///
+    /// # Errors
+    /// A sentence that names the key and what to do.
     pub fn bind(listen: &config::listen::Listen, limits: &config::limits::Limits) -> Result<Self, String> {
-        todo!()
+        // Certificates first: a missing key file should not cost a bound port.
+        let acceptor = listen.https.map(|_| tls::acceptor(&listen.certificates)).transpose()?;
+        let http = listen.http.map(|address| bind::socket("listen.http", address)).transpose()?;
+        let https = listen.https.map(|address| bind::socket("listen.https", address)).transpose()?;
+        if http.is_none() && https.is_none() {
+            return Err("nothing to listen on: set `listen.http` or `listen.https`".into());
+        }
+        Ok(Self { http, https: https.zip(acceptor), limits: limits.clone() })
     }
+
     /// The bound addresses (port 0 resolved): http, https.
+    #[must_use]
     pub fn addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
-        todo!()
+        let address = |socket: &TcpListener| socket.local_addr().ok();
+        (self.http.as_ref().and_then(address), self.https.as_ref().and_then(|(socket, _)| address(socket)))
     }
-    /// Serves until `stop` resolves, then drains within `limits.drain`. `make` is called once on each data thread, inside its runtime.
+
+    /// Serves until `stop` resolves, then drains within `limits.drain`. `make` is called once on each data thread, inside
+    /// its runtime.
     pub async fn run<S: Service>(
         self,
         threads: usize,
         make: impl Fn() -> S + Clone + Send + 'static,
         stop: impl Future<Output = ()> + Send,
     ) {
-        todo!()
+        let stopping = CancellationToken::new();
+        let mut desks = Vec::new();
+        let mut handles = Vec::new();
+        for number in 0..threads.max(1) {
+            match thread::start(number, make.clone(), self.limits.clone(), stopping.clone()) {
+                Ok((desk, handle)) => {
+                    desks.push(desk);
+                    handles.push(handle);
+                }
+                Err(error) => error!(number, %error, "a data thread cannot start"),
+            }
+        }
+        let (http, secure) = self.addresses();
+        info!(
+            http = http.map(tracing::field::display),
+            https = secure.map(tracing::field::display),
+            threads = desks.len(),
+            "accepting connections"
+        );
+        accept::until(stop, self.http, self.https, &desks).await;
+        info!("no longer accepting connections; finishing open requests");
+        stopping.cancel();
+        // The data threads end when nobody can hand them sockets any more and their connections are done.
+        drop(desks);
+        let ended = tokio::task::spawn_blocking(move || handles.into_iter().all(|handle| handle.join().is_ok())).await;
+        if !ended.unwrap_or(false) {
+            error!("a data thread ended in a panic");
+        }
     }
 }
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Listener").field("addresses", &self.addresses()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

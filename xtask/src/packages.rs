@@ -33,7 +33,9 @@ pub(crate) fn install_missing() -> Result<(), Failure> {
     }
     let list = missing.join(" ");
     if !on_path("apt-get") {
-        return Err(format!("the tests need {list} (Debian's names), and there is no apt-get here: install them by hand"));
+        return Err(format!(
+            "the tests need {list} (Debian's names), and there is no apt-get here: install them by hand"
+        ));
     }
     println!("xtask: installing {list}");
     apt(&["update", "-qq"])?;

@@ -58,7 +58,9 @@ impl Services {
         }
         let data = cluster.join("data");
         let mut initdb = as_user(other, "KILL", &programs.join("initdb"));
-        initdb.args(["--auth", "trust", "--username", "postgres", "--encoding", "UTF8", "--no-sync", "--pgdata"]).arg(&data);
+        initdb
+            .args(["--auth", "trust", "--username", "postgres", "--encoding", "UTF8", "--no-sync", "--pgdata"])
+            .arg(&data);
         run(initdb.stdout(Stdio::null()))?;
         // INT is PostgreSQL's fast shutdown: it takes its own children along.
         let mut server = as_user(other, "INT", &programs.join("postgres"));

@@ -1,0 +1,137 @@
+//! The acceptor: takes sockets while there is room and hands each to the data thread with the fewest connections.
+
+use std::{
+    future::Future,
+    io::{self, ErrorKind},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::FutureExt;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use socket2::{SockRef, TcpKeepalive};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::sleep,
+};
+use tokio_rustls::TlsAcceptor;
+use tracing::{error, info, warn};
+
+use super::thread::Desk;
+
+/// A socket on its way to a data thread.
+pub(super) struct Arrived {
+    pub stream: std::net::TcpStream,
+    pub peer: SocketAddr,
+    pub tls: Option<TlsAcceptor>,
+    /// Given back when the connection ends.
+    pub room: OwnedSemaphorePermit,
+}
+
+/// Accepts until `stop` resolves; what the kernel had already accepted by then is still handed over.
+pub(super) async fn until(
+    stop: impl Future<Output = ()>,
+    http: Option<std::net::TcpListener>,
+    https: Option<(std::net::TcpListener, TlsAcceptor)>,
+    desks: &[Desk],
+) {
+    let most = most_connections();
+    info!(most, "connections at a time");
+    let room = Arc::new(Semaphore::new(most));
+    let plain = http.map(|socket| (socket, None));
+    let secure = https.map(|(socket, tls)| (socket, Some(tls)));
+    let doors: Vec<_> = [plain, secure]
+        .into_iter()
+        .flatten()
+        .filter_map(|(socket, tls)| match TcpListener::from_std(socket) {
+            Ok(socket) => Some(Door { socket, tls }),
+            Err(error) => {
+                error!(%error, "a listening socket cannot be used");
+                None
+            }
+        })
+        .collect();
+    let accepting = futures_util::future::join_all(doors.iter().map(|door| door.accept(&room, desks)));
+    tokio::select! {
+        () = stop => {}
+        _ = accepting => {}
+    }
+    for door in &doors {
+        door.rest(&room, desks);
+    }
+}
+
+struct Door {
+    socket: TcpListener,
+    tls: Option<TlsAcceptor>,
+}
+
+impl Door {
+    async fn accept(&self, room: &Arc<Semaphore>, desks: &[Desk]) {
+        let mut pause = SHORTEST_PAUSE;
+        loop {
+            // Room first: without it the kernel keeps the connection waiting, which costs us nothing.
+            let Ok(permit) = Arc::clone(room).acquire_owned().await else { return };
+            match self.socket.accept().await {
+                Ok((stream, peer)) => {
+                    pause = SHORTEST_PAUSE;
+                    self.hand_over(stream, peer, permit, desks);
+                }
+                Err(error) if concerns_one_peer(&error) => {}
+                Err(error) => {
+                    // Out of files or memory: trying again at once would only spin.
+                    warn!(%error, pause_ms = pause.as_millis(), "cannot accept connections");
+                    sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+            }
+        }
+    }
+
+    /// Connections whose handshake the kernel finished: dropping them would lose requests already sent.
+    fn rest(&self, room: &Arc<Semaphore>, desks: &[Desk]) {
+        while let Some(Ok((stream, peer))) = self.socket.accept().now_or_never() {
+            let Ok(permit) = Arc::clone(room).try_acquire_owned() else { return };
+            self.hand_over(stream, peer, permit, desks);
+        }
+    }
+
+    fn hand_over(&self, stream: TcpStream, peer: SocketAddr, room: OwnedSemaphorePermit, desks: &[Desk]) {
+        let prepared = prepare(&stream).and_then(|()| stream.into_std());
+        let Ok(stream) = prepared else { return };
+        let Some(desk) = desks.iter().min_by_key(|desk| desk.load()) else { return };
+        desk.give(Arrived { stream, peer, tls: self.tls.clone(), room });
+    }
+}
+
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    // Tunnels have no idle timeout; a peer that vanished without a word must still be found out.
+    SockRef::from(stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_EVERY))
+}
+
+fn concerns_one_peer(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted)
+}
+
+/// Raises the limit of open files as far as it goes, and leaves half of them to upstreams and stores.
+fn most_connections() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.unwrap_or(OPEN_FILES).min(OPEN_FILES);
+    let now = limit.current.unwrap_or(OPEN_FILES);
+    let raised = Rlimit { current: Some(wanted), maximum: limit.maximum };
+    let files = if now < wanted && setrlimit(Resource::Nofile, raised).is_ok() { wanted } else { now };
+    let files = usize::try_from(files).unwrap_or(usize::MAX);
+    (files.saturating_sub(KEPT_BACK) / 2).clamp(FEWEST, MOST)
+}
+
+const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const PROBE_AFTER: Duration = Duration::from_secs(60);
+const PROBE_EVERY: Duration = Duration::from_secs(15);
+const OPEN_FILES: u64 = 1 << 17;
+const KEPT_BACK: usize = 128;
+const FEWEST: usize = 64;
+const MOST: usize = 1 << 15;

@@ -1,0 +1,99 @@
+//! The socket under hyper: tells the connection's [`Progress`] what moved.
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::{flood::FrameMeter, watch::Progress};
+
+/// A socket whose reads and writes are noted.
+pub(super) struct Watched<T> {
+    io: T,
+    progress: Arc<Progress>,
+    frames: Option<FrameMeter>,
+    blocked: Blocked,
+}
+
+/// What waits for the client to read on. A flush that is done says nothing about a write that is not.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Blocked {
+    No,
+    Write,
+    Flush,
+}
+
+impl<T> Watched<T> {
+    /// `frames` on HTTP/2.
+    pub fn new(io: T, progress: Arc<Progress>, frames: Option<FrameMeter>) -> Self {
+        Self { io, progress, frames, blocked: Blocked::No }
+    }
+
+    fn note<V>(&mut self, by: Blocked, done: &Poll<V>) {
+        let moved = match self.blocked {
+            Blocked::No => false,
+            Blocked::Write => by == Blocked::Write,
+            Blocked::Flush => true,
+        };
+        if done.is_pending() && self.blocked == Blocked::No {
+            self.blocked = by;
+            self.progress.write_blocked();
+        } else if done.is_ready() && moved {
+            self.blocked = Blocked::No;
+            self.progress.write_moved();
+        }
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        let read = buf.filled().get(before..).unwrap_or_default();
+        if !read.is_empty() {
+            self.progress.read_some();
+            if let Some(meter) = &mut self.frames
+                && !meter.passes(read)
+            {
+                return Poll::Ready(Err(io::Error::other("a flood of HTTP/2 control frames")));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.note(Blocked::Write, &written);
+        written
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.note(Blocked::Write, &written);
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.io).poll_flush(cx);
+        self.note(Blocked::Flush, &flushed);
+        flushed
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,184 @@
+//! The listener over real sockets.
+
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::oneshot,
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
+
+use super::*;
+use crate::{config::limits::Limits, inbound::answer::Outgoing};
+
+/// Answers with the path; `/slow` after 300 ms.
+struct Echo;
+
+impl Service for Echo {
+    async fn serve(&self, request: http::Request<Incoming>, _connection: &Connection) -> Answer {
+        if request.uri().path() == "/slow" {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+        if request.uri().path() == "/endless" {
+            return http::Response::new(Outgoing::from(vec![7_u8; 64 << 20]));
+        }
+        http::Response::new(Outgoing::from(request.uri().path().to_owned()))
+    }
+}
+
+struct Running {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    ended: JoinHandle<()>,
+}
+
+fn start(limits: &Limits) -> Running {
+    let listen = config::listen::Listen { http: Some(([127, 0, 0, 1], 0).into()), ..Default::default() };
+    let listener = Listener::bind(&listen, limits).unwrap();
+    let address = listener.addresses().0.unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let ended = tokio::spawn(listener.run(2, || Echo, async {
+        let _ = stopped.await;
+    }));
+    Running { address, stop, ended }
+}
+
+fn quick() -> Limits {
+    Limits {
+        head: 8 << 10,
+        head_timeout: Duration::from_millis(300),
+        idle_timeout: Duration::from_millis(900),
+        drain: Duration::from_secs(5),
+        ..Limits::default()
+    }
+}
+
+async fn answer_to(stream: &mut TcpStream, request: &str) -> String {
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut buffer = vec![0; 64 << 10];
+    let count = stream.read(&mut buffer).await.unwrap();
+    String::from_utf8_lossy(&buffer[..count]).into_owned()
+}
+
+/// How long the server took to close; `None` when it did not within three seconds.
+async fn closed_after(stream: &mut TcpStream) -> Option<Duration> {
+    let began = Instant::now();
+    let mut rest = Vec::new();
+    timeout(Duration::from_secs(3), stream.read_to_end(&mut rest)).await.ok().map(|_| began.elapsed())
+}
+
+#[tokio::test]
+async fn a_kept_alive_connection_lives_for_the_idle_timeout_and_not_the_head_timeout() {
+    let server = start(&quick());
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    for _ in 0..2 {
+        let answer = answer_to(&mut stream, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("/a"), "{answer}");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    let closed = closed_after(&mut stream).await.unwrap();
+    assert!(closed > Duration::from_millis(200) && closed < Duration::from_millis(900), "{closed:?}");
+}
+
+#[tokio::test]
+async fn a_head_that_trickles_in_is_cut_off() {
+    let server = start(&quick());
+    for before in ["", "GET /a HTTP/1.1\r\nHost: x\r\n\r\n"] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        if !before.is_empty() {
+            answer_to(&mut stream, before).await;
+        }
+        let began = Instant::now();
+        let (mut reader, mut writer) = stream.split();
+        let trickle = async {
+            for byte in "GET /b HTTP/1.1\r\nHost: example.com\r\nX-Slow: yes".bytes().cycle() {
+                if writer.write_all(&[byte]).await.is_err() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(40)).await;
+            }
+        };
+        let mut rest = Vec::new();
+        tokio::select! {
+            () = trickle => {}
+            _ = reader.read_to_end(&mut rest) => {}
+        }
+        assert!(began.elapsed() < Duration::from_millis(800), "{:?} after {before:?}", began.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn a_silent_connection_is_closed_after_the_head_timeout() {
+    let server = start(&quick());
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let closed = closed_after(&mut stream).await.unwrap();
+    assert!(closed < Duration::from_millis(800), "{closed:?}");
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_its_answer_is_cut_off() {
+    let server = start(&quick());
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1800)).await;
+    let mut all = Vec::new();
+    let _ = stream.read_to_end(&mut all).await;
+    assert!(all.len() < 64 << 20, "{} bytes", all.len());
+}
+
+#[tokio::test]
+async fn a_head_over_the_limit_is_431() {
+    let server = start(&quick());
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let request = format!("GET / HTTP/1.1\r\nHost: x\r\nX-Long: {}\r\n\r\n", "a".repeat(9 << 10));
+    let answer = answer_to(&mut stream, &request).await;
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+}
+
+#[tokio::test]
+async fn requests_in_flight_finish_after_stop() {
+    let server = start(&Limits { idle_timeout: Duration::from_secs(60), ..quick() });
+    let mut busy = TcpStream::connect(server.address).await.unwrap();
+    let mut idle = TcpStream::connect(server.address).await.unwrap();
+    answer_to(&mut idle, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    busy.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    server.stop.send(()).unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let last = answer_to(&mut idle, "GET /last HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(last.contains("200 OK") && last.to_lowercase().contains("connection: close"), "{last}");
+    let mut answer = String::new();
+    busy.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with("/slow"), "{answer}");
+    timeout(Duration::from_secs(3), server.ended).await.unwrap().unwrap();
+    assert!(TcpStream::connect(server.address).await.is_err());
+}
+
+#[tokio::test]
+async fn http2_with_prior_knowledge_is_spoken_on_the_plain_port() {
+    let server = start(&quick());
+    let stream = TcpStream::connect(server.address).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http2::handshake(
+        hyper_util::rt::TokioExecutor::new(),
+        hyper_util::rt::TokioIo::new(stream),
+    )
+    .await
+    .unwrap();
+    let connection = tokio::spawn(connection);
+    let request = http::Request::get(format!("http://{}/two", server.address)).body(String::new()).unwrap();
+    let answer = sender.send_request(request).await.unwrap();
+    let body = http_body_util::BodyExt::collect(answer.into_body()).await.unwrap().to_bytes();
+    assert_eq!(body, "/two");
+    // Idle long enough, it is told to go away.
+    drop(timeout(Duration::from_secs(3), connection).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_taken_address_names_its_key() {
+    let server = start(&quick());
+    let listen = config::listen::Listen { http: Some(server.address), ..Default::default() };
+    let said = Listener::bind(&listen, &quick()).unwrap_err();
+    assert!(said.contains("`listen.http`") && said.contains("another program"), "{said}");
+}

@@ -1,0 +1,113 @@
+//! A data thread: one current-thread runtime, one service, its own connections.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread::{Builder, JoinHandle},
+    time::Duration,
+};
+
+use tokio::{
+    net::TcpStream,
+    runtime,
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    time::timeout,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{debug, error, warn};
+
+use super::{Service, accept::Arrived, connection};
+use crate::config::limits::Limits;
+
+/// Where a data thread takes its sockets from.
+pub(super) struct Desk {
+    inbox: UnboundedSender<Seated>,
+    open: Arc<AtomicUsize>,
+}
+
+/// A socket, counted as one of its thread's connections until dropped.
+struct Seated {
+    arrived: Arrived,
+    seat: Seat,
+}
+
+struct Seat(Arc<AtomicUsize>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Desk {
+    /// How many connections the thread has.
+    pub fn load(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Hands it a socket. A thread that is gone drops it, and is never the emptiest again.
+    pub fn give(&self, arrived: Arrived) {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        let seated = Seated { arrived, seat: Seat(Arc::clone(&self.open)) };
+        if let Err(refused) = self.inbox.send(seated) {
+            drop(refused);
+            self.open.store(usize::MAX / 2, Ordering::Relaxed);
+            error!("a data thread is gone");
+        }
+    }
+}
+
+/// Starts a data thread; it ends when its [`Desk`] is dropped and its connections are done or `limits.drain` has passed.
+pub(super) fn start<S: Service>(
+    number: usize,
+    make: impl Fn() -> S + Send + 'static,
+    limits: Limits,
+    stopping: CancellationToken,
+) -> io::Result<(Desk, JoinHandle<()>)> {
+    let (sender, inbox) = unbounded_channel();
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let handle = Builder::new().name(format!("data-{number}")).spawn(move || {
+        runtime.block_on(work(make, inbox, &limits, stopping));
+        // What is left are tunnels, and lookups that nobody waits for.
+        runtime.shutdown_timeout(Duration::from_millis(100));
+    })?;
+    Ok((Desk { inbox: sender, open: Arc::default() }, handle))
+}
+
+async fn work<S: Service>(
+    make: impl Fn() -> S,
+    mut inbox: UnboundedReceiver<Seated>,
+    limits: &Limits,
+    stopping: CancellationToken,
+) {
+    let server = Arc::new(connection::Server::new(make(), limits, stopping));
+    let connections = TaskTracker::new();
+    while let Some(seated) = inbox.recv().await {
+        let server = Arc::clone(&server);
+        connections.spawn(async move {
+            let Seated { arrived, seat: _seat } = seated;
+            let Arrived { stream, peer, tls, room: _room } = arrived;
+            if let Err(error) = serve(&server, stream, peer, tls).await {
+                debug!(%peer, error = &error as &dyn std::error::Error, "connection cut off");
+            }
+        });
+    }
+    connections.close();
+    if timeout(limits.drain, connections.wait()).await.is_err() {
+        warn!(left = connections.len(), "the drain's time is over; cutting connections off");
+    }
+}
+
+async fn serve<S: Service>(
+    server: &connection::Server<S>,
+    stream: std::net::TcpStream,
+    peer: SocketAddr,
+    tls: Option<tokio_rustls::TlsAcceptor>,
+) -> Result<(), connection::Ended> {
+    let stream = TcpStream::from_std(stream)?;
+    server.serve(stream, peer, tls).await
+}

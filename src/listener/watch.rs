@@ -1,0 +1,221 @@
+//! How long a connection may keep us waiting.
+//!
+//! hyper has one timer for heads and starts it when the previous answer is done, so that a kept-alive connection would
+//! live `head_timeout` only; and it never notices a client that stops reading. Here one lazy timer per connection knows
+//! four spans: the head from its first byte, idleness between requests, a blocked write, and the end after `stop`.
+//! An ordinary request touches no timer at all.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
+    task::Poll,
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+/// The spans that apply to one connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// From a head's first byte (or the accepted connection) to its end. `None` on HTTP/2, whose frames come between
+    /// requests as well.
+    pub head: Option<Duration>,
+    /// Between requests, and for a write that does not move.
+    pub idle: Duration,
+}
+
+/// Why a connection was cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Late {
+    /// The head took longer than `limits.head_timeout`.
+    #[error("the request's head did not come in time")]
+    Head,
+    /// The client reads nothing for longer than `limits.idle_timeout`.
+    #[error("the client does not read its answer")]
+    Unread,
+    /// Asked to close, and did not.
+    #[error("the connection did not close")]
+    Lingering,
+}
+
+/// What a connection is doing. Written by its socket and its requests, read by [`supervise`]; moments are milliseconds
+/// since `began`, plus one; 0 is "not".
+#[derive(Debug)]
+pub(super) struct Progress {
+    began: Instant,
+    serving: AtomicU32,
+    head_since: AtomicU64,
+    idle_since: AtomicU64,
+    blocked_since: AtomicU64,
+    closing: AtomicBool,
+}
+
+impl Progress {
+    pub fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            serving: AtomicU32::new(0),
+            head_since: AtomicU64::new(1),
+            idle_since: AtomicU64::new(1),
+            blocked_since: AtomicU64::new(0),
+            closing: AtomicBool::new(false),
+        }
+    }
+
+    /// Bytes came from the client.
+    pub fn read_some(&self) {
+        if self.serving.load(Relaxed) == 0 && self.head_since.load(Relaxed) == 0 {
+            self.head_since.store(self.stamp(), Relaxed);
+        }
+    }
+
+    /// The client's window is full.
+    pub fn write_blocked(&self) {
+        self.blocked_since.store(self.stamp(), Relaxed);
+    }
+
+    /// It took something.
+    pub fn write_moved(&self) {
+        self.blocked_since.store(0, Relaxed);
+    }
+
+    /// Whether answers should end the connection.
+    pub fn closing(&self) -> bool {
+        self.closing.load(Relaxed)
+    }
+
+    fn stamp(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+    }
+
+    fn serving(&self) -> bool {
+        self.serving.load(Relaxed) > 0
+    }
+
+    /// The next deadline and what passing it means.
+    fn due(&self, patience: Patience) -> Option<(Instant, Due)> {
+        let after = |stamp: u64, span: Duration| self.began + Duration::from_millis(stamp - 1) + span;
+        let blocked = self.blocked_since.load(Relaxed);
+        if blocked > 0 {
+            return Some((after(blocked, patience.idle), Due::Late(Late::Unread)));
+        }
+        if self.serving() {
+            return None;
+        }
+        match (patience.head, self.head_since.load(Relaxed)) {
+            (Some(head), since @ 1..) => Some((after(since, head), Due::Late(Late::Head))),
+            _ => Some((after(self.idle_since.load(Relaxed).max(1), patience.idle), Due::Idle)),
+        }
+    }
+}
+
+enum Due {
+    Late(Late),
+    Idle,
+}
+
+/// One request, from its head to the last byte of its answer.
+#[derive(Debug)]
+pub(super) struct Serving(Arc<Progress>);
+
+impl Serving {
+    pub fn begin(progress: &Arc<Progress>) -> Self {
+        progress.serving.fetch_add(1, Relaxed);
+        progress.head_since.store(0, Relaxed);
+        Self(Arc::clone(progress))
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // The moment first: a reader that sees nobody served must see since when.
+        self.0.idle_since.store(self.0.stamp(), Relaxed);
+        self.0.serving.fetch_sub(1, Relaxed);
+    }
+}
+
+/// What hyper's connections have in common.
+pub(super) trait Graceful: Future<Output = hyper::Result<()>> {
+    /// No more requests; what is open may finish.
+    fn shut_down(self: Pin<&mut Self>);
+}
+
+/// Runs a connection until it ends, is late, or has finished after `stop`.
+pub(super) async fn supervise<C: Graceful>(
+    connection: C,
+    progress: &Progress,
+    patience: Patience,
+    stop: &CancellationToken,
+) -> Result<hyper::Result<()>, Late> {
+    let mut connection = pin!(connection);
+    let mut stopped = pin!(stop.cancelled());
+    let mut timer = pin!(sleep_until(Instant::now() + patience.head.unwrap_or(patience.idle)));
+    let mut phase = Phase::Open;
+    poll_fn(move |cx| {
+        loop {
+            if let Poll::Ready(end) = connection.as_mut().poll(cx) {
+                return Poll::Ready(Ok(end));
+            }
+            if matches!(phase, Phase::Open) && stopped.as_mut().poll(cx).is_ready() {
+                progress.closing.store(true, Relaxed);
+                phase = Phase::Leaving(Instant::now() + LAST_REQUEST);
+            }
+            // An idle HTTP/1.1 connection is not closed at once: a request may already be on its way, and it gets its
+            // answer with `Connection: close`. HTTP/2 has GOAWAY for that.
+            if matches!(phase, Phase::Leaving(_)) && (patience.head.is_none() || progress.serving()) {
+                connection.as_mut().shut_down();
+                phase = Phase::Closing(None);
+                continue;
+            }
+            let due = phase.due(progress, patience);
+            if let Some((at, _)) = due
+                && at < timer.deadline()
+            {
+                timer.as_mut().reset(at);
+            }
+            if timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            match due {
+                Some((at, Due::Late(late))) if at <= Instant::now() => return Poll::Ready(Err(late)),
+                Some((at, Due::Idle)) if at <= Instant::now() => {
+                    connection.as_mut().shut_down();
+                    phase = Phase::Closing(Some(Instant::now() + CLOSE));
+                }
+                Some((at, _)) => timer.as_mut().reset(at),
+                None => timer.as_mut().reset(Instant::now() + patience.idle),
+            }
+        }
+    })
+    .await
+}
+
+#[derive(Clone, Copy)]
+enum Phase {
+    Open,
+    /// After `stop`, idle: until then a last request may come.
+    Leaving(Instant),
+    /// hyper was asked to close; until then it may take, or as long as open requests do.
+    Closing(Option<Instant>),
+}
+
+impl Phase {
+    fn due(self, progress: &Progress, patience: Patience) -> Option<(Instant, Due)> {
+        match self {
+            Self::Open => progress.due(patience),
+            Self::Leaving(until) => Some((until, Due::Idle)),
+            Self::Closing(Some(until)) if !progress.serving() => Some((until, Due::Late(Late::Lingering))),
+            Self::Closing(_) => progress.due(patience).filter(|(_, due)| matches!(due, Due::Late(Late::Unread))),
+        }
+    }
+}
+
+/// After `stop`, how long an idle connection may still bring a request.
+pub(super) const LAST_REQUEST: Duration = Duration::from_secs(1);
+/// How long closing an idle connection may take.
+const CLOSE: Duration = Duration::from_secs(5);
