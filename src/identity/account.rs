@@ -40,11 +40,33 @@ pub struct Account {
     pub last_seen_at: Option<UnixMillis>,
     /// Second factors, oldest first.
     pub factors: Vec<Factor>,
-    /// Grows with every guarded change (password, factors, disabling, groups) and every row of the outbox.
+    /// Grows with every guarded change (password, factors, groups, disabling) and every row of the outbox: what was
+    /// begun under an older one is stale.
     pub generation: i64,
 }
 
 impl Account {
+    /// Somebody for tests to work with.
+    #[cfg(test)]
+    pub(crate) fn for_testing(username: &str) -> Self {
+        Self {
+            id: AccountId(format!("00000000-0000-7000-8000-{username:0>12}").into()),
+            username: username.into(),
+            first_name: "Ada".into(),
+            last_name: "Lovelace".into(),
+            email: format!("{username}@example.org"),
+            email_confirmed: true,
+            about_me: String::new(),
+            groups: Vec::new(),
+            disabled: false,
+            chose_username: true,
+            created_at: UnixMillis(1_700_000_000_000),
+            last_seen_at: None,
+            factors: Vec::new(),
+            generation: 0,
+        }
+    }
+
     /// "Ada Lovelace"
     #[must_use]
     pub fn name(&self) -> String {

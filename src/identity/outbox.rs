@@ -1,6 +1,9 @@
 //! Guarded changes on their way to the sessions: written in the change's own SQL transaction, drained by servers.
 
-use super::account::{Account, AccountId};
+use super::{
+    Identity, Refusal,
+    account::{Account, AccountId},
+};
 
 /// The row's number; grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,4 +32,42 @@ pub enum Effect {
     EndOthers(String),
     /// Keep them, with names, e-mail and groups as they are now (boxed: the account as it stands).
     Rewrite(Box<Account>),
+}
+
+impl Identity {
+    /// The oldest outbox rows not yet applied.
+    ///
+    /// # Errors
+    /// [`Refusal::Store`]
+    pub async fn changes(&self, limit: u32) -> Result<Vec<Row>, Refusal> {
+        let ledger = &self.inner.ledger;
+        let mut tx = ledger.db().read().await?;
+        let mut rows = Vec::new();
+        for (id, account, generation, effect, sid) in ledger.posted(&mut tx, limit).await? {
+            let account = AccountId(account.into());
+            let effect = match (effect.as_str(), sid) {
+                ("end-others", Some(sid)) => Effect::EndOthers(sid),
+                // As it stands when drained: a later change must not be undone by an earlier row.
+                ("rewrite", _) => match ledger.load(&mut tx, &account).await? {
+                    Some(account) if !account.disabled => Effect::Rewrite(Box::new(account)),
+                    _ => Effect::End,
+                },
+                // An effect of a newer version, too: ending sessions is always safe.
+                _ => Effect::End,
+            };
+            rows.push(Row { id: RowId(id), account, generation, effect });
+        }
+        Ok(rows)
+    }
+
+    /// Removes an applied row. Doing it twice does no harm.
+    ///
+    /// # Errors
+    /// [`Refusal::Store`]
+    pub async fn applied(&self, row: RowId) -> Result<(), Refusal> {
+        let ledger = &self.inner.ledger;
+        let mut tx = ledger.db().write().await?;
+        ledger.unpost(&mut tx, row).await?;
+        Ok(tx.commit().await?)
+    }
 }

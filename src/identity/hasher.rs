@@ -1,0 +1,124 @@
+//! Password hashing, bounded: so many at once, so many waiting, beyond that "busy" before any account is looked at.
+//!
+//! Hashes are Argon2id PHC strings (OWASP Password Storage Cheat Sheet; RFC 9106). A name that nobody has costs one
+//! verification all the same.
+
+use std::{sync::Arc, thread, time::Duration};
+
+use argon2::{
+    Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
+    password_hash::phc::{PasswordHash, Salt},
+};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::Refusal;
+use crate::{config, world::Entropy};
+
+/// Where hashes are made. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Hasher {
+    params: Params,
+    /// Running and waiting.
+    places: Arc<Semaphore>,
+    /// Running.
+    turns: Arc<Semaphore>,
+}
+
+/// A place in the queue.
+#[derive(Debug)]
+pub(super) struct Place {
+    hasher: Hasher,
+    _place: OwnedSemaphorePermit,
+}
+
+/// What a verification found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verified {
+    /// Not the password.
+    Wrong,
+    /// The password, hashed as the settings say.
+    Right,
+    /// The password, hashed by older settings: hash it anew.
+    Outdated,
+}
+
+impl Hasher {
+    pub(super) fn new(settings: &config::password::Password) -> Self {
+        // The configuration checked these numbers; should it have missed something, OWASP's stand in.
+        let params = Params::new(settings.memory_kib, settings.iterations, settings.parallelism, None)
+            .unwrap_or_else(|_| Params::default());
+        // One core stays free for pages.
+        let turns = thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1));
+        Self { params, places: Arc::new(Semaphore::new(turns + QUEUE)), turns: Arc::new(Semaphore::new(turns)) }
+    }
+
+    /// A place in the queue, held until dropped.
+    pub(super) fn enter(&self) -> Result<Place, Refusal> {
+        let place = Arc::clone(&self.places)
+            .try_acquire_owned()
+            .map_err(|_| Refusal::Busy { retry_after: Duration::from_secs(5) })?;
+        Ok(Place { hasher: self.clone(), _place: place })
+    }
+
+    /// A hash nobody's password has, at the cost of a real one.
+    pub(super) fn nobodys(&self) -> String {
+        let (memory, passes, lanes) = (self.params.m_cost(), self.params.t_cost(), self.params.p_cost());
+        format!("$argon2id$v=19$m={memory},t={passes},p={lanes}${}${}", "A".repeat(22), "A".repeat(43))
+    }
+}
+
+impl Place {
+    /// Hashes a password (already in NFC).
+    pub(super) async fn hash(&self, password: &SecretString, entropy: &Entropy) -> Result<String, Refusal> {
+        let salt: [u8; 16] = entropy.bytes()?;
+        let params = self.hasher.params.clone();
+        let password = password.clone();
+        self.run(move || hash(params, &password, salt)).await?
+    }
+
+    /// Compares a password (already in NFC) with a hash, at the hash's own cost.
+    pub(super) async fn verify(&self, password: &SecretString, hash: String) -> Result<Verified, Refusal> {
+        let params = self.hasher.params.clone();
+        let password = password.clone();
+        self.run(move || verify(&params, &password, &hash)).await
+    }
+
+    /// Waits for a turn and runs costly work beside the runtime's threads.
+    pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
+        let turn = Arc::clone(&self.hasher.turns).acquire_owned().await.map_err(internal)?;
+        tokio::task::spawn_blocking(move || {
+            // The turn ends with the work, even when whoever asked went away meanwhile.
+            let _turn = turn;
+            work()
+        })
+        .await
+        .map_err(internal)
+    }
+}
+
+pub(super) fn hash(params: Params, password: &SecretString, salt: [u8; 16]) -> Result<String, Refusal> {
+    let salt = Salt::new(&salt).map_err(internal)?;
+    let hash: PasswordHash = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_with_salt(password.expose_secret().as_bytes(), &salt)
+        .map_err(internal)?;
+    Ok(hash.to_string())
+}
+
+fn verify(params: &Params, password: &SecretString, hash: &str) -> Verified {
+    let Ok(parsed) = PasswordHash::new(hash) else { return Verified::Wrong };
+    if Argon2::default().verify_password(password.expose_secret().as_bytes(), &parsed).is_err() {
+        return Verified::Wrong;
+    }
+    let as_set = parsed.algorithm.as_str() == "argon2id"
+        && Params::try_from(&parsed).is_ok_and(|used| {
+            (used.m_cost(), used.t_cost(), used.p_cost()) == (params.m_cost(), params.t_cost(), params.p_cost())
+        });
+    if as_set { Verified::Right } else { Verified::Outdated }
+}
+
+fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Refusal {
+    Refusal::Internal(Box::new(error))
+}
+
+const QUEUE: usize = 64;

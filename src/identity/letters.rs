@@ -1,0 +1,39 @@
+//! Mails to people about their accounts: words by `templates`, links by the configuration.
+
+use templates::mail::{self as words, MailBody};
+
+use super::{Identity, account::Account};
+use crate::{
+    mail::{Letter, Overfull},
+    world::UnixMillis,
+};
+
+impl Identity {
+    /// Hands a mail to the post. An address that no longer parses (it did when it was written) is a mail less, no fault.
+    pub(super) fn mail(&self, to: &str, body: MailBody) -> Result<(), Overfull> {
+        let Ok(to) = to.parse() else {
+            tracing::warn!("an account's e-mail address cannot be written to");
+            return Ok(());
+        };
+        self.inner.post.send(Letter { to, subject: body.subject, text: body.text, html: body.html })
+    }
+
+    /// Tells the owner of a guarded change that is already done: a full queue cannot undo it.
+    pub(super) fn tell(&self, account: &Account, body: MailBody) {
+        if self.mail(&account.email, body).is_err() {
+            tracing::warn!(account = %account.id.0, "the mail queue is full: a security notice was not sent");
+        }
+    }
+
+    /// After a change or reset of the password.
+    pub(super) fn tell_password_changed(&self, account: &Account, now: UnixMillis) {
+        let settings = &self.inner.settings;
+        let body = words::PasswordChanged {
+            site_name: &settings.portal.name,
+            first_name: &account.first_name,
+            at: now.0,
+            forgot: &settings.link("password/forgot"),
+        };
+        self.tell(account, body.body());
+    }
+}

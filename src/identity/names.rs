@@ -1,0 +1,281 @@
+//! Usernames and e-mail addresses, each with one canonical form that every spelling of it shares.
+//!
+//! Folding is NFKC and full case folding (UTS #18 "compatibility caseless match"), hosts by IDNA (UTS #46). Sign-in,
+//! throttles, reset and uniqueness all go by the canonical form; mails go to the form as typed.
+
+use unicode_normalization::UnicodeNormalization;
+
+/// A username: `[a-z0-9._-]{2,32}`, beginning with a letter or digit, not reserved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Username(String);
+
+/// An e-mail address: as typed for sending, and its canonical key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Email {
+    address: lettre::Address,
+    key: String,
+}
+
+/// What somebody signs in with, canonical.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Identifier<'a> {
+    /// It holds an `@`: an address's key.
+    Email(&'a str),
+    /// A username, or something that cannot be one.
+    Username(&'a str),
+}
+
+impl Username {
+    /// Folds what was typed and judges it.
+    ///
+    /// # Errors
+    /// A sentence for the form.
+    pub fn parse(typed: &str) -> Result<Self, &'static str> {
+        if typed.len() > LONGEST_TYPED {
+            return Err(RULE);
+        }
+        let name = fold(typed.trim());
+        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
+        // A name like `..` or `-rf` would hurt an upstream that makes a folder or an argument of it.
+        let begins_well = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+        if !(2..=32).contains(&name.len()) || !name.bytes().all(fits) || !begins_well {
+            return Err(RULE);
+        }
+        if RESERVED.contains(&name.as_str()) {
+            return Err("That username is reserved. Choose another one.");
+        }
+        Ok(Self(name))
+    }
+
+    /// The canonical form, the only one kept.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Email {
+    /// Takes an address apart.
+    ///
+    /// # Errors
+    /// A sentence for the form.
+    pub fn parse(typed: &str) -> Result<Self, &'static str> {
+        let typed = typed.trim();
+        // Quoted local parts may hold spaces and commas that identity fields could not carry unambiguously.
+        let hostile = |c: char| c.is_control() || c.is_whitespace() || "\"(),:;<>[\\]".contains(c);
+        if typed.len() > LONGEST_ADDRESS || typed.chars().any(hostile) {
+            return Err(NOT_AN_ADDRESS);
+        }
+        let address: lettre::Address = typed.parse().map_err(|_| NOT_AN_ADDRESS)?;
+        let key = email_key(typed).ok_or(NOT_AN_ADDRESS)?;
+        Ok(Self { address, key })
+    }
+
+    /// As typed, for sending.
+    #[must_use]
+    pub fn address(&self) -> &lettre::Address {
+        &self.address
+    }
+
+    /// The canonical key.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The host, canonical (ASCII, lower case).
+    #[must_use]
+    pub fn domain(&self) -> &str {
+        self.key.rsplit_once('@').map_or("", |(_, domain)| domain)
+    }
+}
+
+/// The canonical form of whatever somebody typed to sign in: a name that nobody can have is canonical, too, so that
+/// unknown names are throttled like known ones.
+pub(super) fn canonical_identifier(typed: &str) -> String {
+    let typed: String = typed.trim().chars().take(LONGEST_ADDRESS).collect();
+    email_key(&typed).unwrap_or_else(|| fold(&typed))
+}
+
+impl<'a> Identifier<'a> {
+    /// What a canonical form names.
+    pub(super) fn of(canonical: &'a str) -> Self {
+        if canonical.contains('@') { Self::Email(canonical) } else { Self::Username(canonical) }
+    }
+}
+
+/// NFKC and case folding of the part before the last `@`, IDNA of what follows; `None` without either part.
+fn email_key(address: &str) -> Option<String> {
+    // NFKC first: a full-width `＠` is an `@`.
+    let address = fold(address);
+    let (local, domain) = address.rsplit_once('@')?;
+    let domain = idna::domain_to_ascii(domain.trim_end_matches('.')).ok()?;
+    (!local.is_empty() && !domain.is_empty()).then(|| format!("{local}@{domain}"))
+}
+
+/// NFKC and full case folding, until nothing changes.
+fn fold(text: &str) -> String {
+    let mut folded: String = text.nfkc().collect();
+    for _ in 0..4 {
+        let again: String = folded.chars().flat_map(fold_char).nfkc().collect();
+        if again == folded {
+            break;
+        }
+        folded = again;
+    }
+    folded
+}
+
+/// Full case folding of one character: the lower case of its upper case. The dotless `ı` stays itself, as in Unicode's
+/// table, for its upper case is the `I` of `i`.
+fn fold_char(c: char) -> impl Iterator<Item = char> {
+    let keep = (c == 'ı').then_some(c);
+    let folded = c.to_uppercase().flat_map(char::to_lowercase).filter(move |_| keep.is_none());
+    keep.into_iter().chain(folded)
+}
+
+const LONGEST_ADDRESS: usize = 254;
+const LONGEST_TYPED: usize = 128;
+const RULE: &str = "Use 2 to 32 letters a–z, digits, dots, dashes or underscores, beginning with a letter or digit.";
+const NOT_AN_ADDRESS: &str = "That isn't an e-mail address. It looks like ada@example.org.";
+/// Names that people or upstreams take for somebody with power, or for nobody at all.
+const RESERVED: &[&str] = &[
+    "abuse",
+    "admin",
+    "administrator",
+    "anonymous",
+    "api",
+    "auth",
+    "daemon",
+    "everyone",
+    "ftp",
+    "guest",
+    "help",
+    "hostmaster",
+    "info",
+    "localhost",
+    "login",
+    "logout",
+    "mail",
+    "me",
+    "moderator",
+    "nobody",
+    "no-reply",
+    "noreply",
+    "none",
+    "null",
+    "official",
+    "operator",
+    "owner",
+    "postmaster",
+    "register",
+    "root",
+    "security",
+    "self",
+    "settings",
+    "staff",
+    "superuser",
+    "support",
+    "sysadmin",
+    "system",
+    "undefined",
+    "unknown",
+    "user",
+    "vestibule",
+    "webmaster",
+    "www",
+];
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_spelling_of_a_username_is_one_name() {
+        for typed in ["ada.l", "ADA.L", " Ada.L ", "ａｄａ.l", "Ada。L".replace('。', ".").as_str(), "\u{212a}im"]
+        {
+            let name = Username::parse(typed).unwrap();
+            assert!(["ada.l", "kim"].contains(&name.as_str()), "{typed} became {name:?}");
+        }
+        assert_eq!(Username::parse("Straße").unwrap().as_str(), "strasse");
+    }
+
+    #[test]
+    fn names_outside_the_rule_and_reserved_names_are_refused() {
+        let long = "a".repeat(33);
+        for typed in ["", "a", "ada lovelace", "ada@x", "..", "-rf", "_x", "аda", "ada\0", &long, "ada,x", "ıda"] {
+            assert!(Username::parse(typed).is_err(), "{typed:?}");
+        }
+        for typed in ["admin", "Root", "ＡＤＭＩＮ", "vestibule"] {
+            assert!(Username::parse(typed).unwrap_err().contains("reserved"), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn every_spelling_of_an_address_has_one_key() {
+        let cases = [
+            ("Ada@Example.ORG", "ada@example.org"),
+            (" ada@example.org. ", "ada@example.org"),
+            ("ａda@ｅxample.org", "ada@example.org"),
+            ("ada＠example.org", "ada@example.org"),
+            ("ada@BÜCHER.example", "ada@xn--bcher-kva.example"),
+            ("ada@xn--bcher-kva.example", "ada@xn--bcher-kva.example"),
+            ("STRASSE@example.org", "strasse@example.org"),
+            ("straße@example.org", "strasse@example.org"),
+        ];
+        for (typed, key) in cases {
+            assert_eq!(canonical_identifier(typed), key, "{typed}");
+        }
+        assert_ne!(canonical_identifier("ıda@example.org"), canonical_identifier("ida@example.org"));
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        let long = format!("{}@example.org", "a".repeat(250));
+        for typed in [
+            "",
+            "ada",
+            "@example.org",
+            "ada@",
+            "ada@@example.org",
+            "a b@example.org",
+            "\"a b\"@example.org",
+            "ada@[192.0.2.1]",
+            "ada@example.org\r\nBcc: x@example.org",
+            "ada@exa mple.org",
+            &long,
+            "a,b@example.org",
+        ] {
+            assert!(Email::parse(typed).is_err(), "{typed:?}");
+        }
+        let email = Email::parse("Ada.Lovelace+x@Example.ORG").unwrap();
+        assert_eq!(email.address().to_string(), "Ada.Lovelace+x@Example.ORG");
+        assert_eq!(email.domain(), "example.org");
+    }
+
+    proptest! {
+        #[test]
+        fn canonical_forms_are_their_own_canonical_form(typed in "\\PC{0,40}") {
+            let once = canonical_identifier(&typed);
+            prop_assert_eq!(canonical_identifier(&once), once);
+        }
+
+        #[test]
+        fn an_address_that_parses_signs_in_by_its_key(typed in "[A-Za-zÄßΣſK.+]{1,12}@[a-zA-ZÜß]{1,10}\\.(org|DE)") {
+            if let Ok(email) = Email::parse(&typed) {
+                prop_assert_eq!(email.key(), canonical_identifier(&typed));
+                prop_assert_eq!(email.key(), canonical_identifier(&typed.to_uppercase()));
+            }
+        }
+
+        #[test]
+        fn a_username_that_parses_parses_to_itself(typed in "\\PC{0,34}") {
+            if let Ok(name) = Username::parse(&typed) {
+                let again = Username::parse(name.as_str());
+                prop_assert_eq!(again.as_ref(), Ok(&name));
+            }
+        }
+    }
+}

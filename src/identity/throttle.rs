@@ -1,0 +1,375 @@
+//! How often somebody may try: per account and client network together, per account, per network. Progressive.
+//!
+//! A try is counted before its outcome is known ([`Throttle::admit`]), so that a volley sent at once is no cheaper than
+//! one after the other; [`Ticket::succeeded`] takes it back. Unknown names count like known ones. The account-wide bound
+//! slows guessing from many networks; it spares networks from which the account signed in before, so that nobody can
+//! lock an owner out of their usual place.
+//!
+//! The rule ([`Steps::blocked`]) is pure. The memory is this process's own and bounded: the least used tallies go first.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use aws_lc_rs::digest;
+use quick_cache::unsync::Cache;
+
+use super::Refusal;
+use crate::{inbound::Client, world::UnixMillis};
+
+/// What is being tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A password.
+    Password,
+    /// A code of the second factor. Its own count: a right password does not reset it.
+    Code,
+    /// Having a code sent.
+    CodeSend,
+    /// Registering (subject: the address's key).
+    Register,
+    /// Asking for a reset link (subject: the address's key).
+    Forgot,
+}
+
+/// A bound: so many tries are free, then each waits longer than the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Steps {
+    /// Tries before the first wait.
+    pub free: u32,
+    /// How long after a try the next one counts; the last one repeats.
+    pub waits: &'static [Duration],
+    /// After this long without a try, all is forgotten.
+    pub forget: Duration,
+}
+
+/// What happened so far under one bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Tries that did not succeed.
+    pub tries: u32,
+    /// The last of them.
+    pub last: UnixMillis,
+}
+
+impl Steps {
+    /// Until when the next try is refused; `None` when it may go ahead.
+    #[must_use]
+    pub fn blocked(&self, tally: Tally, now: UnixMillis) -> Option<UnixMillis> {
+        let tally = self.current(tally, now);
+        let over = usize::try_from(tally.tries.checked_sub(self.free)?).unwrap_or(usize::MAX);
+        let wait = self.waits.get(over).or(self.waits.last())?;
+        let until = tally.last.plus(*wait);
+        (now < until).then_some(until)
+    }
+
+    /// The tally with one more try.
+    #[must_use]
+    pub fn counted(&self, tally: Tally, now: UnixMillis) -> Tally {
+        Tally { tries: self.current(tally, now).tries.saturating_add(1), last: now }
+    }
+
+    fn current(&self, tally: Tally, now: UnixMillis) -> Tally {
+        if now.since(tally.last) > self.forget { Tally::default() } else { tally }
+    }
+}
+
+/// The three bounds of a purpose.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    /// This subject from this network.
+    pair: Steps,
+    /// This subject from anywhere.
+    subject: Steps,
+    /// Anything from this network.
+    network: Steps,
+    /// Whether networks of earlier success are spared the subject's bound.
+    spares_usual: bool,
+}
+
+/// Counts tries. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Throttle {
+    memory: Arc<Mutex<Memory>>,
+}
+
+#[derive(Debug)]
+struct Memory {
+    tallies: Cache<Key, Tally>,
+    usual: Cache<Key, ()>,
+}
+
+/// The first half of a SHA-256: whatever was typed, an entry has one small size.
+type Key = [u8; 16];
+
+/// A counted try. Dropped, it stays counted.
+#[derive(Debug)]
+#[must_use]
+pub struct Ticket {
+    throttle: Throttle,
+    keys: Keys,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Keys {
+    pair: Key,
+    subject: Key,
+    network: Key,
+    usual: Key,
+}
+
+impl Default for Throttle {
+    fn default() -> Self {
+        let memory = Memory { tallies: Cache::new(TALLIES), usual: Cache::new(USUAL) };
+        Self { memory: Arc::new(Mutex::new(memory)) }
+    }
+}
+
+impl Throttle {
+    /// Counts a try of `subject` (an account's id, or the canonical form of what was typed) by `client`.
+    ///
+    /// # Errors
+    /// [`Refusal::Throttled`] with the moment the next try counts; this one did not.
+    pub fn admit(&self, purpose: Purpose, subject: &str, client: &Client, now: UnixMillis) -> Result<Ticket, Refusal> {
+        let keys = Keys::new(purpose, subject, client);
+        let bounds = purpose.bounds();
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let spared = bounds.spares_usual && memory.usual.get(&keys.usual).is_some();
+        let counted: Vec<_> = [(keys.pair, bounds.pair), (keys.network, bounds.network)]
+            .into_iter()
+            .chain((!spared).then_some((keys.subject, bounds.subject)))
+            .map(|(key, steps)| (key, steps, memory.tallies.get(&key).copied().unwrap_or_default()))
+            .collect();
+        let until = counted.iter().filter_map(|(_, steps, tally)| steps.blocked(*tally, now)).max();
+        if let Some(until) = until {
+            return Err(Refusal::Throttled { until });
+        }
+        for (key, steps, tally) in counted {
+            memory.tallies.insert(key, steps.counted(tally, now));
+        }
+        drop(memory);
+        Ok(Ticket { throttle: self.clone(), keys })
+    }
+}
+
+impl Ticket {
+    /// The try succeeded: the pair starts anew, the wider bounds lose this try, and the network is a usual one now.
+    pub fn succeeded(self) {
+        let mut memory = self.throttle.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.tallies.remove(&self.keys.pair);
+        memory.usual.insert(self.keys.usual, ());
+        for key in [self.keys.subject, self.keys.network] {
+            memory.take_back(&key);
+        }
+    }
+
+    /// The try was never judged (a store was down, say): it does not count.
+    pub fn undo(self) {
+        let mut memory = self.throttle.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        for key in [self.keys.pair, self.keys.subject, self.keys.network] {
+            memory.take_back(&key);
+        }
+    }
+}
+
+impl Memory {
+    fn take_back(&mut self, key: &Key) {
+        if let Some(mut tally) = self.tallies.get_mut(key) {
+            tally.tries = tally.tries.saturating_sub(1);
+        }
+    }
+}
+
+impl Keys {
+    fn new(purpose: Purpose, subject: &str, client: &Client) -> Self {
+        let network = client.network().to_string();
+        let purpose = purpose.name();
+        Self {
+            pair: key(&[purpose, "pair", &network, subject]),
+            subject: key(&[purpose, "subject", subject]),
+            network: key(&[purpose, "network", &network]),
+            usual: key(&[purpose, "usual", &network, subject]),
+        }
+    }
+}
+
+/// The subject stands last in every list and the rest holds no NUL: no two lists meet.
+fn key(parts: &[&str]) -> Key {
+    let hash = digest::digest(&digest::SHA256, parts.join("\0").as_bytes());
+    let mut key = Key::default();
+    for (place, byte) in key.iter_mut().zip(hash.as_ref()) {
+        *place = *byte;
+    }
+    key
+}
+
+impl Purpose {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Code => "code",
+            Self::CodeSend => "code-send",
+            Self::Register => "register",
+            Self::Forgot => "forgot",
+        }
+    }
+
+    fn bounds(self) -> Bounds {
+        match self {
+            Self::Password => PASSWORD,
+            Self::Code => CODE,
+            Self::CodeSend => CODE_SEND,
+            Self::Register | Self::Forgot => MAIL,
+        }
+    }
+}
+
+const fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+const HOUR: Duration = s(3600);
+const PASSWORD: Bounds = Bounds {
+    pair: Steps { free: 5, waits: &[s(1), s(5), s(30), s(300)], forget: HOUR },
+    subject: Steps { free: 100, waits: &[s(1), s(5), s(30)], forget: HOUR },
+    network: Steps { free: 100, waits: &[s(1), s(2), s(5), s(10)], forget: s(900) },
+    spares_usual: true,
+};
+/// Whoever gets here knows the password: the account's own bound is the tight one, wherever the tries come from.
+const CODE: Bounds = Bounds {
+    pair: Steps { free: 10, waits: &[s(60), s(300), s(900)], forget: HOUR },
+    subject: Steps { free: 10, waits: &[s(60), s(300), s(900)], forget: HOUR },
+    network: Steps { free: 100, waits: &[s(1), s(5), s(30)], forget: s(900) },
+    spares_usual: false,
+};
+const CODE_SEND: Bounds = Bounds {
+    pair: Steps { free: 5, waits: &[s(60), s(300), s(600)], forget: HOUR },
+    subject: Steps { free: 8, waits: &[s(60), s(300), s(600)], forget: HOUR },
+    network: Steps { free: 60, waits: &[s(5), s(30), s(60)], forget: s(900) },
+    spares_usual: false,
+};
+/// Every try may send a mail to that address.
+const MAIL: Bounds = Bounds {
+    pair: Steps { free: 5, waits: &[s(60), s(300), s(900)], forget: HOUR },
+    subject: Steps { free: 10, waits: &[s(60), s(300), s(900)], forget: HOUR },
+    network: Steps { free: 50, waits: &[s(5), s(30), s(60)], forget: s(900) },
+    spares_usual: false,
+};
+/// About 64 bytes each.
+const TALLIES: usize = 200_000;
+const USUAL: usize = 50_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(address: &str) -> Client {
+        Client { address: address.parse().unwrap(), via_trusted_proxy: false }
+    }
+
+    fn at(seconds: i64) -> UnixMillis {
+        UnixMillis(1_700_000_000_000 + seconds * 1000)
+    }
+
+    fn until(answer: Result<Ticket, Refusal>) -> Option<UnixMillis> {
+        match answer {
+            Ok(_counted) => None,
+            Err(Refusal::Throttled { until }) => Some(until),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn waits_grow_with_every_try_past_the_free_ones() {
+        let steps = PASSWORD.pair;
+        for (tries, wait) in
+            [(0, None), (4, None), (5, Some(1)), (6, Some(5)), (7, Some(30)), (8, Some(300)), (99, Some(300))]
+        {
+            let tally = Tally { tries, last: at(0) };
+            assert_eq!(steps.blocked(tally, at(0)), wait.map(at), "after {tries}");
+            if let Some(wait) = wait {
+                assert_eq!(steps.blocked(tally, at(wait)), None, "after {tries} and the wait");
+            }
+        }
+        assert_eq!(steps.blocked(Tally { tries: 99, last: at(0) }, at(3601)), None, "forgotten after an hour");
+        assert_eq!(steps.counted(Tally { tries: 99, last: at(0) }, at(3601)).tries, 1);
+    }
+
+    #[test]
+    fn a_volley_at_once_gets_no_more_tries_than_one_after_the_other() {
+        let throttle = Throttle::default();
+        let admitted =
+            (0..100).filter(|_| throttle.admit(Purpose::Password, "ada", &client("192.0.2.1"), at(0)).is_ok()).count();
+        assert_eq!(admitted, 5);
+    }
+
+    #[test]
+    fn success_clears_the_pair() {
+        let throttle = Throttle::default();
+        for _ in 0..4 {
+            let _counted = throttle.admit(Purpose::Password, "ada", &client("192.0.2.1"), at(0)).unwrap();
+        }
+        throttle.admit(Purpose::Password, "ada", &client("192.0.2.1"), at(0)).unwrap().succeeded();
+        for _ in 0..5 {
+            assert_eq!(until(throttle.admit(Purpose::Password, "ada", &client("192.0.2.1"), at(0))), None);
+        }
+        assert_eq!(until(throttle.admit(Purpose::Password, "ada", &client("192.0.2.1"), at(0))), Some(at(1)));
+    }
+
+    #[test]
+    fn an_attacker_elsewhere_does_not_lock_the_owner_out_of_a_usual_network() {
+        let throttle = Throttle::default();
+        throttle.admit(Purpose::Password, "ada", &client("192.0.2.1"), at(0)).unwrap().succeeded();
+        for net in 0..150 {
+            for _ in 0..3 {
+                let _counted = throttle.admit(Purpose::Password, "ada", &client(&format!("10.0.{net}.1")), at(1));
+            }
+        }
+        assert!(until(throttle.admit(Purpose::Password, "ada", &client("10.9.9.1"), at(1))).is_some());
+        assert_eq!(until(throttle.admit(Purpose::Password, "ada", &client("192.0.2.77"), at(1))), None);
+    }
+
+    #[test]
+    fn one_network_trying_many_names_is_slowed() {
+        let throttle = Throttle::default();
+        for name in 0..100 {
+            assert_eq!(
+                until(throttle.admit(Purpose::Password, &format!("name{name}"), &client("192.0.2.1"), at(0))),
+                None
+            );
+        }
+        assert!(until(throttle.admit(Purpose::Password, "another", &client("192.0.2.9"), at(0))).is_some());
+        assert_eq!(until(throttle.admit(Purpose::Password, "another", &client("198.51.100.1"), at(0))), None);
+    }
+
+    #[test]
+    fn a_try_that_was_never_judged_does_not_count() {
+        let throttle = Throttle::default();
+        for _ in 0..50 {
+            throttle.admit(Purpose::Password, "ada", &client("192.0.2.1"), at(0)).unwrap().undo();
+        }
+        assert_eq!(until(throttle.admit(Purpose::Password, "ada", &client("192.0.2.1"), at(0))), None);
+    }
+
+    #[test]
+    fn codes_are_counted_per_account_wherever_they_come_from() {
+        let throttle = Throttle::default();
+        for net in 0..10 {
+            let from = client(&format!("10.0.{net}.1"));
+            throttle.admit(Purpose::Password, "ada", &from, at(0)).unwrap().succeeded();
+            let _counted = throttle.admit(Purpose::Code, "ada", &from, at(0)).unwrap();
+        }
+        assert_eq!(until(throttle.admit(Purpose::Code, "ada", &client("10.0.99.1"), at(0))), Some(at(60)));
+    }
+
+    #[test]
+    fn made_up_names_use_bounded_memory() {
+        let throttle = Throttle::default();
+        for name in 0..TALLIES {
+            let from = client(&format!("10.{}.{}.1", name / 65_536 % 256, name / 256 % 256));
+            let _counted = throttle.admit(Purpose::Password, &format!("name{name}"), &from, at(0));
+        }
+        assert!(throttle.memory.lock().unwrap().tallies.len() <= TALLIES);
+    }
+}
