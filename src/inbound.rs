@@ -4,30 +4,19 @@
 //! sign-in pages) asks the view and never parses the request again. RFC 9110 §7, RFC 9112 §3.
 
 pub mod answer;
+mod authority;
+mod client;
+mod fetch;
+mod framing;
+mod reader;
+pub mod target;
 
 use std::{net::SocketAddr, sync::Arc};
 
 use http::Method;
 use hyper::body::Incoming;
-use ipnet::IpNet;
 
-use crate::world::{Entropy, NoEntropy};
-
-/// Reads requests. One per process; clones share the list of peers already warned about.
-#[derive(Clone, Debug)]
-pub struct Reader {}
-
-#[expect(clippy::todo, unused_variables, reason = "being laid")]
-impl Reader {
-    /// `trusted_proxies`: the networks whose `Forwarded` and `X-Forwarded-*` are believed.
-    pub fn new(trusted_proxies: Vec<IpNet>, entropy: &Entropy) -> Result<Self, NoEntropy> {
-        todo!()
-    }
-    /// The one view of a request, or whose rule it breaks.
-    pub fn read(&self, parts: &http::request::Parts, connection: &Connection) -> Result<View, Malformed> {
-        todo!()
-    }
-}
+pub use self::reader::Reader;
 
 /// The client sent something that can be read in two ways or in none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
