@@ -1,9 +1,15 @@
 //! Sites, routes and rules. `decide` is pure: request, subject and time in, a [`Grant`] or a refusal out.
 
+mod decide;
+mod readings;
+mod route;
+mod rules;
+
 use std::sync::Arc;
 
+use self::{decide::Verdict, rules::Rules};
 use crate::{
-    config,
+    config::{self, site::HostPattern},
     inbound::{Connection, Request, View},
     session::Live,
     world::UnixMillis,
@@ -127,24 +133,65 @@ pub enum Decision {
 
 /// Sites and rules, compiled.
 #[derive(Debug)]
-pub struct Policy {}
+pub struct Policy {
+    sites: Vec<Arc<Site>>,
+    /// By [`Site::index`].
+    rules: Vec<Rules>,
+    portal: route::Entrance,
+}
 
-#[expect(clippy::todo, unused_variables, reason = "being laid")]
 impl Policy {
-    /// Every site, in configuration order (`Site::index`).
-    pub fn sites(&self) -> &[Arc<Site>] {
-        todo!()
-    }
     /// Compiles the configuration.
+    #[must_use]
     pub fn new(portal: &config::portal::Portal, sites: &[config::site::Site]) -> Self {
-        todo!()
+        let label = |site: &config::site::Site| match &site.host {
+            HostPattern::Any => portal.url.authority(),
+            HostPattern::Exact(host) => host.clone(),
+        };
+        let site = |(index, settings): (usize, &config::site::Site)| {
+            Arc::new(Site { index, settings: settings.clone(), label: label(settings) })
+        };
+        Self {
+            sites: sites.iter().enumerate().map(site).collect(),
+            rules: sites.iter().map(|site| Rules::new(&site.rules)).collect(),
+            portal: route::Entrance::new(portal),
+        }
     }
+
+    /// Every site, in configuration order ([`Site::index`]).
+    #[must_use]
+    pub fn sites(&self) -> &[Arc<Site>] {
+        &self.sites
+    }
+
     /// Where a request belongs.
+    ///
+    /// # Errors
+    /// [`Misdirected`]: nowhere.
     pub fn route(&self, view: &View, connection: &Connection) -> Result<Place, Misdirected> {
-        todo!()
+        self.portal.route(&self.sites, view, connection)
     }
+
     /// Who may send it.
+    #[must_use]
     pub fn decide(&self, request: Request, place: Place, subject: Subject, now: UnixMillis) -> Decision {
-        todo!()
+        let subject = decide::still_alive(subject, now);
+        let verdict = match &place {
+            Place::Portal(page) => decide::page(page, &subject),
+            // A site we did not compile opens to nobody.
+            Place::Site(site) => match self.rules.get(site.index) {
+                Some(rules) => decide::site(site, rules, &request.view, &request.parts.headers, &subject),
+                None => Verdict::Deny(decide::NOBODY.into()),
+            },
+        };
+        match (verdict, subject) {
+            (Verdict::Allow, subject) => Decision::Allow(Grant { request, subject, place }),
+            (Verdict::Authenticate, subject) => Decision::Authenticate(request, subject),
+            (Verdict::StepUp, Subject::Session(live)) => Decision::StepUp(request, live),
+            (Verdict::StepUp, subject) => Decision::Authenticate(request, subject),
+            (Verdict::Deny(wanted), subject) => Decision::Deny(request, subject, wanted),
+            (Verdict::Ambiguous(mark), _) => Decision::Ambiguous(request, mark),
+            (Verdict::Unavailable, _) => Decision::Unavailable(request),
+        }
     }
 }

@@ -1,0 +1,373 @@
+//! Who may: the table of the portal's pages, and a site's rules held against a subject. Pure.
+
+use http::{
+    HeaderMap, Method,
+    header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN},
+};
+
+use super::{
+    Page, Site, Subject,
+    rules::{Asked, Demand, Rules},
+};
+use crate::{config::site::Allow, inbound::View, session::Record, world::UnixMillis};
+
+/// The words of a rule that opens to nobody.
+pub(super) const NOBODY: &str = "nobody";
+
+/// A decision without the request it is about.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Allow,
+    Authenticate,
+    StepUp,
+    Deny(String),
+    Ambiguous(&'static str),
+    Unavailable,
+}
+
+/// The session room answers only for live sessions; a deadline that passed in between counts here again.
+pub(super) fn still_alive(subject: Subject, now: UnixMillis) -> Subject {
+    match subject {
+        Subject::Session(live) if now >= live.record.expires_at || now >= live.idle_expires_at => {
+            Subject::Anonymous { ended: true }
+        }
+        subject => subject,
+    }
+}
+
+/// Who may open a page of the portal.
+pub(super) fn page(page: &Page, subject: &Subject) -> Verdict {
+    if open(&page.path) { Verdict::Allow } else { signed_in(subject) }
+}
+
+/// Pages for people who are not signed in (some answer them with 401 themselves). Whatever is not named here, pages
+/// that do not exist too, needs a session.
+fn open(page: &str) -> bool {
+    const PAGES: [&str; 13] = [
+        "login",
+        "callback",
+        "logout",
+        "me",
+        "check",
+        "jwks.json",
+        "setup",
+        "register",
+        "password/forgot",
+        "password/reset",
+        ".well-known/change-password",
+        "register/sent",
+        "register/confirm",
+    ];
+    PAGES.contains(&page) || ["login/", "assets/"].iter().any(|folder| page.starts_with(folder))
+}
+
+/// Who may use a site.
+pub(super) fn site(site: &Site, rules: &Rules, view: &View, fields: &HeaderMap, subject: &Subject) -> Verdict {
+    // Without rules the path decides nothing, and travels as it came.
+    if rules.is_empty() {
+        return if is_preflight(site, view, fields) { Verdict::Allow } else { signed_in(subject) };
+    }
+    if let Some(mark) = ambiguous(site, view) {
+        return Verdict::Ambiguous(mark);
+    }
+    let demand = rules.demand(&view.target.path, Asked { method: &view.method, client: view.client.address });
+    if demand.allow != Allow::Nobody && is_preflight(site, view, fields) {
+        return Verdict::Allow;
+    }
+    meets(&demand, subject)
+}
+
+/// CORS preflights carry no cookie (Fetch §4.8); the site says whether its upstream answers them itself.
+fn is_preflight(site: &Site, view: &View, fields: &HeaderMap) -> bool {
+    site.settings.allow_preflight
+        && view.method == Method::OPTIONS
+        && fields.contains_key(ORIGIN)
+        && fields.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// What in the path could be read in two ways and is not allowed by name. A raw backslash goes by `%5C`, a stray `%` by `%25`.
+fn ambiguous(site: &Site, view: &View) -> Option<&'static str> {
+    let name = |mark: &&'static str| match *mark {
+        "\\" => "%5C",
+        "%" => "%25",
+        encoding => encoding,
+    };
+    let mut names = view.target.ambiguous.iter().map(name);
+    names.find(|name| !site.settings.allow_encoded.iter().any(|allowed| allowed.eq_ignore_ascii_case(name)))
+}
+
+fn signed_in(subject: &Subject) -> Verdict {
+    meets(&Demand { allow: Allow::SignedIn, groups: Vec::new() }, subject)
+}
+
+fn meets(demand: &Demand<'_>, subject: &Subject) -> Verdict {
+    match (demand.allow, subject) {
+        (Allow::Anyone, _) => Verdict::Allow,
+        (Allow::Nobody, _) => Verdict::Deny(NOBODY.into()),
+        (_, Subject::Anonymous { .. }) => Verdict::Authenticate,
+        (_, Subject::Unknown) => Verdict::Unavailable,
+        (allow, Subject::Session(live)) => has_shown(allow, demand, &live.record),
+    }
+}
+
+fn has_shown(allow: Allow, demand: &Demand<'_>, record: &Record) -> Verdict {
+    let member = |groups: &&[String]| groups.iter().any(|group| record.groups.contains(group));
+    // Groups first: a second factor would not help somebody who is not in them.
+    if !demand.groups.iter().all(member) {
+        return Verdict::Deny(wanted(&demand.groups));
+    }
+    if allow == Allow::TwoFactor && !record.two_factor() {
+        return Verdict::StepUp;
+    }
+    Verdict::Allow
+}
+
+/// "group staff", "groups staff or board"
+fn wanted(groups: &[&[String]]) -> String {
+    let list = |names: &&[String]| {
+        let word = if names.len() == 1 { "group" } else { "groups" };
+        format!("{word} {}", names.join(" or "))
+    };
+    groups.iter().map(list).collect::<Vec<_>>().join(" and ")
+}
+
+#[cfg(test)]
+pub(super) mod examples {
+    //! Policies, requests and people for the tables of this room.
+
+    use std::{sync::Arc, time::Duration};
+
+    use super::*;
+    use crate::{
+        config::{
+            portal::{Portal, PortalUrl},
+            site::{HostPattern, PathPattern, Rule, Site as Settings},
+        },
+        identity::{self, Shown, account::AccountId},
+        inbound::{Connection, Reader},
+        policy::Policy,
+        session::{Key, Live, Sid},
+        world::Entropy,
+    };
+
+    pub(in crate::policy) fn rule(path: &str, allow: Allow) -> Rule {
+        let path = match path.strip_prefix('=') {
+            Some(exact) => PathPattern::Exact(exact.into()),
+            None => PathPattern::Prefix(path.into()),
+        };
+        Rule { path, methods: Vec::new(), networks: Vec::new(), allow, groups: Vec::new() }
+    }
+
+    pub(in crate::policy) fn policy(portal: &str, hosts: &[&str], rules: &[Rule]) -> Policy {
+        let site = |host: &&str| Settings {
+            host: if *host == "*" { HostPattern::Any } else { HostPattern::Exact((*host).into()) },
+            rules: rules.to_vec(),
+            ..Settings::default()
+        };
+        let portal = Portal { url: PortalUrl::parse(portal).unwrap(), ..Portal::default() };
+        Policy::new(&portal, &hosts.iter().map(site).collect::<Vec<_>>())
+    }
+
+    pub(in crate::policy) fn view(method: &str, host: &str, target: &str) -> View {
+        let request = http::Request::builder().method(method).uri(target).header("host", host).body(()).unwrap();
+        let connection =
+            Connection { peer: "192.0.2.1:1".parse().unwrap(), local: "192.0.2.2:80".parse().unwrap(), tls: None };
+        Reader::new(Vec::new(), &Entropy::counting()).unwrap().read(&request.into_parts().0, &connection).unwrap()
+    }
+
+    pub(in crate::policy) fn person(groups: &[&str], methods: &[identity::Method]) -> Subject {
+        let at = UnixMillis(0);
+        Subject::Session(Live {
+            record: Arc::new(Record {
+                sid: Sid("s".into()),
+                account: AccountId("a".into()),
+                username: "ada".into(),
+                name: "Ada".into(),
+                email: None,
+                groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+                factors: methods.iter().map(|method| Shown { method: *method, at }).collect(),
+                created_at: at,
+                expires_at: UnixMillis(1000),
+                idle: Duration::from_secs(1),
+                generation: 0,
+                remember: false,
+            }),
+            idle_expires_at: UnixMillis(500),
+            key: Key([0; 32]),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{examples::*, *};
+    use crate::{
+        config::site::Rule,
+        identity::Method::{Pwd, Sms},
+        policy::Policy,
+    };
+
+    fn site_policy() -> Policy {
+        let staff = Rule { groups: vec!["staff".into(), "board".into()], ..rule("/staff", Allow::SignedIn) };
+        let vault = Rule { groups: vec!["staff".into()], ..rule("/vault/staff", Allow::TwoFactor) };
+        let read = Rule { methods: vec![Method::GET], ..rule("/docs", Allow::Anyone) };
+        policy(
+            "http://localhost",
+            &["*"],
+            &[
+                rule("/public/", Allow::Anyone),
+                rule("/closed", Allow::Nobody),
+                staff,
+                vault,
+                rule("/vault", Allow::TwoFactor),
+                read,
+            ],
+        )
+    }
+
+    fn verdict(policy: &Policy, method: &str, target: &str, subject: &Subject) -> Verdict {
+        let view = view(method, "localhost", target);
+        site(&policy.sites[0], &policy.rules[0], &view, &HeaderMap::new(), subject)
+    }
+
+    /// SCENARIOS 30: nobody, Ada (password only), Ben (staff), Cleo (staff, second factor), and a store that is down.
+    #[test]
+    fn people_urls_and_methods_get_the_expected_answers() {
+        let staff = || Verdict::Deny("groups staff or board".into());
+        let vault = || Verdict::Deny("group staff".into());
+        let nobody = || Verdict::Deny("nobody".into());
+        use Verdict::{Allow as Yes, Authenticate as Login, StepUp as Step, Unavailable as Down};
+        let table: [(&str, &str, [Verdict; 5]); 16] = [
+            ("GET", "/", [Login, Yes, Yes, Yes, Down]),
+            ("POST", "/", [Login, Yes, Yes, Yes, Down]),
+            ("GET", "/public/", [Yes, Yes, Yes, Yes, Yes]),
+            ("DELETE", "/public/x", [Yes, Yes, Yes, Yes, Yes]),
+            ("GET", "/publication", [Login, Yes, Yes, Yes, Down]),
+            ("GET", "/closed", [nobody(), nobody(), nobody(), nobody(), nobody()]),
+            ("POST", "/closed/x", [nobody(), nobody(), nobody(), nobody(), nobody()]),
+            ("GET", "/staff", [Login, staff(), Yes, Yes, Down]),
+            ("PUT", "/staff/x?y=/public/", [Login, staff(), Yes, Yes, Down]),
+            ("GET", "/STAFF", [Login, staff(), Yes, Yes, Down]),
+            ("GET", "/vault", [Login, Step, Step, Yes, Down]),
+            ("POST", "/public/..;/vault", [Login, Step, Step, Yes, Down]),
+            ("GET", "/vault/staff", [Login, vault(), Step, Yes, Down]),
+            ("GET", "/docs/a", [Yes, Yes, Yes, Yes, Yes]),
+            ("HEAD", "/docs/a", [Yes, Yes, Yes, Yes, Yes]),
+            ("POST", "/docs/a", [Login, Yes, Yes, Yes, Down]),
+        ];
+        let people = [
+            Subject::Anonymous { ended: false },
+            person(&[], &[Pwd]),
+            person(&["staff"], &[Pwd]),
+            person(&["staff"], &[Pwd, Sms]),
+            Subject::Unknown,
+        ];
+        let policy = site_policy();
+        for (method, target, expected) in &table {
+            for (subject, expected) in people.iter().zip(expected) {
+                assert_eq!(verdict(&policy, method, target, subject), *expected, "{method} {target} {subject:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn ambiguous_paths_are_refused_unless_allowed_by_name() {
+        let subject = person(&[], &[Pwd]);
+        let mut policy = site_policy();
+        for (path, mark) in [
+            ("/a%2fb", "%2F"),
+            ("/public%2f..%2fclosed", "%2F"),
+            ("/a%5Cb", "%5C"),
+            ("/a\\b", "%5C"),
+            ("/a%00", "%00"),
+            ("/a%23", "%23"),
+            ("/a%zz", "%25"),
+        ] {
+            assert_eq!(verdict(&policy, "GET", path, &subject), Verdict::Ambiguous(mark), "{path}");
+        }
+        assert_eq!(verdict(&policy, "GET", "/a?b=%2f", &subject), Verdict::Allow);
+        let mut allowed =
+            super::super::Site { index: 0, settings: policy.sites[0].settings.clone(), label: String::new() };
+        allowed.settings.allow_encoded = vec!["%2F".into()];
+        policy.sites[0] = std::sync::Arc::new(allowed);
+        assert_eq!(verdict(&policy, "GET", "/a%2fb", &subject), Verdict::Allow);
+        let closed = verdict(&policy, "GET", "/public%2f..%2fclosed", &subject);
+        assert_eq!(closed, Verdict::Deny(NOBODY.into()), "allowed, and still decided on what it may mean");
+        let without_rules = examples::policy("http://localhost", &["*"], &[]);
+        assert_eq!(verdict(&without_rules, "GET", "/a%2fb%zz\\", &subject), Verdict::Allow);
+    }
+
+    #[test]
+    fn preflights_pass_where_the_site_says_so() {
+        let mut policy = site_policy();
+        let preflight: HeaderMap = [(ORIGIN, "https://a.example"), (ACCESS_CONTROL_REQUEST_METHOD, "PUT")]
+            .into_iter()
+            .map(|(name, value)| (name, value.parse().unwrap()))
+            .collect();
+        let stranger = Subject::Anonymous { ended: false };
+        let ask = |policy: &Policy, method: &str, target: &str, fields: &HeaderMap| {
+            site(&policy.sites[0], &policy.rules[0], &view(method, "localhost", target), fields, &stranger)
+        };
+        assert_eq!(ask(&policy, "OPTIONS", "/", &preflight), Verdict::Authenticate);
+        let mut settings = policy.sites[0].settings.clone();
+        settings.allow_preflight = true;
+        policy.sites[0] = std::sync::Arc::new(super::super::Site { index: 0, settings, label: String::new() });
+        assert_eq!(ask(&policy, "OPTIONS", "/", &preflight), Verdict::Allow);
+        assert_eq!(ask(&policy, "OPTIONS", "/", &HeaderMap::new()), Verdict::Authenticate);
+        assert_eq!(ask(&policy, "GET", "/", &preflight), Verdict::Authenticate);
+        assert_eq!(ask(&policy, "OPTIONS", "/closed", &preflight), Verdict::Deny(NOBODY.into()));
+    }
+
+    #[test]
+    fn the_portal_opens_only_named_pages_to_strangers() {
+        let ask = |path: &str, subject: &Subject| page(&Page { path: path.into(), on_portal_host: true }, subject);
+        let stranger = Subject::Anonymous { ended: true };
+        for path in [
+            "login",
+            "login/verify",
+            "login/verify/send",
+            "logout",
+            "me",
+            "check",
+            "assets/a.css",
+            "setup",
+            "register",
+            "register/confirm",
+            "password/forgot",
+            "password/reset",
+            ".well-known/change-password",
+        ] {
+            assert_eq!(ask(path, &stranger), Verdict::Allow, "{path}");
+            assert_eq!(ask(path, &Subject::Unknown), Verdict::Allow, "{path}");
+        }
+        for path in [
+            "",
+            "profile",
+            "profile/edit",
+            "password",
+            "password/",
+            "second-factor",
+            "second-factor/phone",
+            "sessions",
+            "tokens",
+            "admin",
+            "admin/people",
+            "loginx",
+            "LOGIN",
+            "nowhere",
+            "assets",
+        ] {
+            assert_eq!(ask(path, &stranger), Verdict::Authenticate, "{path}");
+            assert_eq!(ask(path, &Subject::Unknown), Verdict::Unavailable, "{path}");
+            assert_eq!(ask(path, &person(&[], &[Pwd])), Verdict::Allow, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_session_past_its_deadline_is_nobody() {
+        let alive = |now| matches!(still_alive(person(&[], &[Pwd]), UnixMillis(now)), Subject::Session(_));
+        assert!(alive(499));
+        assert!(!alive(500), "idle");
+        assert!(!alive(1000), "absolute");
+    }
+}

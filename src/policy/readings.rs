@@ -1,0 +1,132 @@
+//! Every reading a lenient upstream might make of a path.
+//!
+//! The upstream of a site with rules gets the canonical path. What it makes of it is its own: it may decode once more,
+//! take `\` for `/`, cut path parameters, merge slashes, ignore case, in any combination, and resolve dot segments that
+//! appear only then. Rules are asked about each of these; patterns are read the same way as the path they are held against.
+
+use std::borrow::Cow;
+
+use crate::inbound::target::without_dot_segments;
+
+/// A set of habits, one bit each; they are taken on in the order of [`HABITS`].
+pub(super) type Habits = u8;
+
+/// How many sets of habits there are.
+pub(super) const SETS: usize = 1 << HABITS.len();
+
+/// Each habit turns a path into what such a reader sees; `None`: nothing changes.
+const HABITS: [fn(&str) -> Option<String>; 7] =
+    [decoded, decoded, backslash_is_slash, stopped, without_parameters, merged, folded];
+
+/// Readings together may not be longer than this: a path that costs more to read than to serve is nobody's.
+const LONGEST: usize = 256 << 10;
+
+/// What a reader with these habits sees.
+pub(super) fn read(path: &str, habits: Habits) -> Cow<'_, str> {
+    let mut text = Cow::Borrowed(path);
+    for (bit, habit) in HABITS.iter().enumerate().filter(|(bit, _)| habits & (1 << bit) != 0) {
+        debug_assert!(bit < 8, "one bit each");
+        if let Some(changed) = habit(&text) {
+            text = Cow::Owned(changed);
+        }
+    }
+    text
+}
+
+/// Every different reading with the habits it takes; `matters` are habits that change some pattern, and so count even where they
+/// leave the path alone. `None`: too many to ask about.
+pub(super) fn all(path: &str, matters: Habits) -> Option<Vec<(Cow<'_, str>, Habits)>> {
+    let mut readings = vec![(Cow::Borrowed(path), 0)];
+    let mut length = path.len();
+    for (bit, habit) in HABITS.iter().enumerate() {
+        let bit = 1 << bit;
+        let mut more = Vec::new();
+        for (text, habits) in &readings {
+            match habit(text) {
+                Some(changed) => more.push((Cow::Owned(changed), habits | bit)),
+                None if matters & bit != 0 => more.push((text.clone(), habits | bit)),
+                None => {}
+            }
+        }
+        length += more.iter().map(|(text, _)| text.len()).sum::<usize>();
+        if length > LONGEST {
+            return None;
+        }
+        readings.extend(more);
+    }
+    Some(readings)
+}
+
+fn decoded(path: &str) -> Option<String> {
+    path.contains('%').then(|| without_dot_segments(&percent_encoding::percent_decode_str(path).decode_utf8_lossy()))
+}
+
+fn backslash_is_slash(path: &str) -> Option<String> {
+    path.contains('\\').then(|| without_dot_segments(&path.replace('\\', "/")))
+}
+
+/// Decoded first and taken apart afterwards: a NUL, a question mark or a hash ends the path.
+fn stopped(path: &str) -> Option<String> {
+    path.split_once(['\0', '?', '#']).map(|(path, _)| without_dot_segments(path))
+}
+
+fn without_parameters(path: &str) -> Option<String> {
+    let cut = |segment: &str| segment.split(';').next().unwrap_or("").to_owned();
+    path.contains(';').then(|| without_dot_segments(&path.split('/').map(cut).collect::<Vec<_>>().join("/")))
+}
+
+/// Empty segments dropped, the last one too.
+fn merged(path: &str) -> Option<String> {
+    if path.len() == 1 || !(path.contains("//") || path.ends_with('/')) {
+        return None;
+    }
+    let segments: Vec<_> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    Some(without_dot_segments(&format!("/{}", segments.join("/"))))
+}
+
+fn folded(path: &str) -> Option<String> {
+    path.contains(char::is_uppercase).then(|| path.to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(path: &str) -> Vec<String> {
+        all(path, 0).unwrap().into_iter().map(|(text, _)| text.into_owned()).collect()
+    }
+
+    #[test]
+    fn a_plain_path_has_one_reading() {
+        assert_eq!(texts("/wiki/page.html"), ["/wiki/page.html"]);
+        assert_eq!(texts("/"), ["/"]);
+    }
+
+    #[test]
+    fn lenient_readers_are_followed() {
+        for (path, seen) in [
+            ("/public%2F..%2Fadmin", "/admin"),
+            ("/public%252F..%252Fadmin", "/admin"),
+            ("/public%5C..%5Cadmin", "/admin"),
+            ("/public\\..\\admin", "/admin"),
+            ("//admin", "/admin"),
+            ("/admin/", "/admin"),
+            ("/admin;x", "/admin"),
+            ("/public/..;a/admin", "/admin"),
+            ("/a%3Bx/b", "/a/b"),
+            ("/ADMIN", "/admin"),
+            ("/Admin%00.css", "/admin"),
+            ("/admin%3Fx", "/admin"),
+            ("/%2541DMIN;x//b/", "/admin/b"),
+            ("/%C3%89", "/\u{e9}"),
+        ] {
+            assert!(texts(path).iter().any(|text| text == seen), "{path}: {:?}", texts(path));
+        }
+    }
+
+    #[test]
+    fn a_path_that_costs_too_much_is_not_read() {
+        assert!(all(&"/A;%41\\%5c%253f//b".repeat(1000), 0).is_none());
+        assert!(all(&"/a%20b".repeat(5000), 0).is_some());
+    }
+}
