@@ -14,6 +14,7 @@ mod ledger;
 mod letters;
 pub mod names;
 pub mod outbox;
+pub mod phone;
 pub mod password;
 pub mod people;
 mod profile;
