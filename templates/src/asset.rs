@@ -26,13 +26,13 @@ impl Asset {
 }
 
 /// Every asset: stylesheet, script, icon, in this order.
-pub fn assets() -> &'static [Asset] {
+pub fn assets() -> &'static [Asset; 3] {
     static ASSETS: OnceLock<[Asset; 3]> = OnceLock::new();
     ASSETS.get_or_init(|| {
         [
-            asset("style", "css", "text/css; charset=utf-8", include_bytes!("../assets/style.css")),
-            asset("script", "js", "text/javascript; charset=utf-8", include_bytes!("../assets/script.js")),
-            asset("icon", "svg", "image/svg+xml", include_bytes!("../assets/icon.svg")),
+            asset("style", "css", "text/css; charset=utf-8", lean_style(include_str!("../assets/style.css"))),
+            asset("script", "js", "text/javascript; charset=utf-8", lean_script(include_str!("../assets/script.js"))),
+            asset("icon", "svg", "image/svg+xml", include_str!("../assets/icon.svg").trim().to_owned()),
         ]
     })
 }
@@ -43,11 +43,54 @@ pub fn find(file_name: &str) -> Option<&'static Asset> {
     assets().iter().find(|asset| asset.file_name() == file_name)
 }
 
-fn asset(name: &'static str, ext: &'static str, content_type: &'static str, body: &'static [u8]) -> Asset {
+fn asset(name: &'static str, ext: &'static str, content_type: &'static str, source: String) -> Asset {
+    // Once per process, so it may live as long as the process.
+    let body: &'static [u8] = source.leak().as_bytes();
     Asset { name, hash: format!("{:016x}", fnv1a(body)), ext, content_type, body }
+}
+
+/// A script without the indentation, comments and blank lines of its source. Comments stand on lines of their own there, and
+/// no string spans lines (a test holds that).
+fn lean_script(source: &str) -> String {
+    let lines = source.lines().map(str::trim);
+    lines.filter(|line| !line.is_empty() && !line.starts_with("// ")).collect::<Vec<_>>().join("\n")
+}
+
+/// A stylesheet on one line. Its source has one declaration, selector or brace to a line, comments on their own.
+pub(crate) fn lean_style(source: &str) -> String {
+    let lines = source.lines().map(str::trim).filter(|line| !line.starts_with("/*"));
+    lines.fold(String::with_capacity(source.len()), |lean, line| {
+        lean + &match (line.strip_suffix(" {"), line.ends_with(';')) {
+            (Some(selector), _) => format!("{selector}{{"),
+            (None, true) => line.replacen(": ", ":", 1),
+            (None, false) => line.to_owned(),
+        }
+    })
 }
 
 /// FNV-1a, 64 bits: a name that follows the content, not a defence.
 pub(crate) fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaning_takes_indentation_and_comments_only() {
+        let style = "/* a */\na > b,\nc:hover {\n  color: red;\n  font: 1rem \"A: b\";\n}\n\n.w { top: 5s; }\n";
+        assert_eq!(lean_style(style), "a > b,c:hover{color:red;font:1rem \"A: b\";}.w { top: 5s; }");
+        assert_eq!(lean_script("// b\nif (a) {\n  f(\"// c\");\n}\n\n"), "if (a) {\nf(\"// c\");\n}");
+    }
+
+    #[test]
+    fn comments_stand_on_lines_of_their_own() {
+        for source in [include_str!("../assets/style.css"), include_str!("../assets/demo.css")] {
+            assert!(source.lines().all(|line| !line.contains("/*") || line.starts_with("/*") && line.ends_with("*/")));
+        }
+        let script = include_str!("../assets/script.js");
+        assert!(script.lines().all(|line| !line.contains("//") || line.trim().starts_with("// ")));
+        assert!(script.lines().all(|line| line.matches('`').count() % 2 == 0));
+    }
 }

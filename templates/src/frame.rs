@@ -1,6 +1,8 @@
-//! The frame around every portal page: head, top bar, notices.
+//! The frame around every portal page: head, bar, notices.
 
 use maud::{DOCTYPE, Markup, html};
+
+use crate::{assets, form};
 
 /// What every page needs besides its own content.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +31,32 @@ pub struct Person<'a> {
     pub name: &'a str,
 }
 
+/// The part of the bar that a page belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Section {
+    Profile,
+    Security,
+    Elsewhere,
+}
+
+/// A page's title, whether its form came back, and its part of the bar.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sheet<'a> {
+    pub title: &'a str,
+    pub failed: bool,
+    pub section: Section,
+}
+
+impl<'a> Sheet<'a> {
+    pub(crate) fn new(title: &'a str, failed: bool) -> Self {
+        Self { title, failed, section: Section::Elsewhere }
+    }
+
+    pub(crate) fn within(self, section: Section) -> Self {
+        Self { section, ..self }
+    }
+}
+
 impl Frame<'_> {
     /// `/.auth/login` for `login`.
     #[must_use]
@@ -36,17 +64,57 @@ impl Frame<'_> {
         format!("{}/{path}", self.portal)
     }
 
-    /// The whole page. `failed` prefixes the title with "Error: ".
-    pub(crate) fn page(&self, title: &str, failed: bool, content: &Markup) -> Markup {
+    /// The whole page.
+    pub(crate) fn page(&self, sheet: &Sheet<'_>, content: &Markup) -> Markup {
+        let [style, script, icon] = assets();
         html! {
             (DOCTYPE)
             html lang="en" {
                 head {
                     meta charset="utf-8";
-                    title { @if failed { "Error: " } (title) " – " (self.site_name) }
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
+                    meta name="robots" content="noindex";
+                    title { @if sheet.failed { "Error: " } (sheet.title) " – " (self.site_name) }
+                    link rel="icon" type="image/svg+xml" href={ (self.assets) "/" (icon.file_name()) };
+                    link rel="stylesheet" href={ (self.assets) "/" (style.file_name()) };
+                    script defer src={ (self.assets) "/" (script.file_name()) } {}
                 }
-                body { main { (content) } }
+                body {
+                    a.skip href="#main" { "Skip to the page" }
+                    @if self.trying_out { p.trying { "Trying out: codes appear in the terminal." } }
+                    header.bar {
+                        span.name {
+                            img src={ (self.assets) "/" (icon.file_name()) } alt="" width="28" height="28";
+                            span { (self.site_name) }
+                        }
+                        @if let Some(person) = self.person { (self.signed_in(person, sheet.section)) }
+                    }
+                    main #main { (content) }
+                }
             }
+        }
+    }
+
+    fn signed_in(&self, person: Person<'_>, here: Section) -> Markup {
+        let current = |section| (section == here).then_some("page");
+        html! {
+            nav aria-label="Your account" {
+                span.who { "Signed in as " strong { (person.name) } }
+                a href=(self.to("profile")) aria-current=[current(Section::Profile)] { "Profile" }
+                a href=(self.to("second-factor")) aria-current=[current(Section::Security)] { "Security" }
+                @if let Some(back) = self.back { a href=(back) { "Back to site" } }
+                (form::post(self, "logout", &html! { button.plain type="submit" { "Sign out" } }))
+            }
+        }
+    }
+}
+
+/// The note above a page's content: what just happened, or why this page.
+pub(crate) fn notice(notice: Option<crate::Notice<'_>>) -> Markup {
+    html! {
+        @if let Some(notice) = notice {
+            div.box.good[notice.is_success()] role="status" { p { (notice.words()) } }
         }
     }
 }

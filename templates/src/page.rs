@@ -1,5 +1,6 @@
 //! The pages, one file each.
 
+mod code;
 pub mod confirm;
 pub mod demo;
 pub mod edit;

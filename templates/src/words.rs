@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use maud::{Markup, html};
+
+use crate::time;
+
 /// The way a code travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channel {
@@ -24,6 +28,44 @@ impl Channel {
             Self::Call => "call",
             Self::Whatsapp => "whatsapp",
             Self::Email => "email",
+        }
+    }
+
+    /// As a choice: "Text message (SMS)".
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Sms => "Text message (SMS)",
+            Self::Call => "Phone call",
+            Self::Whatsapp => "WhatsApp message",
+            Self::Email => "E-mail to your confirmed address",
+        }
+    }
+
+    /// "by SMS"
+    pub(crate) fn by(self) -> &'static str {
+        match self {
+            Self::Sms => "by SMS",
+            Self::Call => "by phone call",
+            Self::Whatsapp => "by WhatsApp",
+            Self::Email => "by e-mail",
+        }
+    }
+
+    /// As a button: "Send it by SMS".
+    pub(crate) fn order(self) -> &'static str {
+        match self {
+            Self::Sms => "Send it by SMS",
+            Self::Call => "Call me instead",
+            Self::Whatsapp => "Send it by WhatsApp",
+            Self::Email => "Send it by e-mail",
+        }
+    }
+
+    /// "We sent a code by SMS to •••• 42."
+    pub(crate) fn sent_to(self, masked: &str) -> Markup {
+        html! {
+            @if self == Self::Call { "We're calling " strong { (masked) } " to read you a code." }
+            @else { "We sent a code " (self.by()) " to " strong { (masked) } "." }
         }
     }
 }
@@ -57,6 +99,39 @@ pub enum Notice<'a> {
     SentAgain,
     /// SMS could not reach the number; a call is on its way.
     FellBackToCall,
+}
+
+impl Notice<'_> {
+    pub(crate) fn words(&self) -> Markup {
+        html! {
+            @match self {
+                Self::SessionEnded(Some(to)) => { "Your session ended. Sign in to go back to " strong { (to) } "." }
+                Self::SessionEnded(None) => "Your session ended. Sign in to go on.",
+                Self::SignedOut => "You are signed out.",
+                Self::PasswordReset => "Your password is changed, and you are signed out everywhere. Sign in with the new one.",
+                Self::PasswordChanged => "Your password is changed. Your other devices are signed out.",
+                Self::AccountReady => "Your account is ready. Sign in to begin.",
+                Self::EmailConfirmed => "Your e-mail is confirmed and your account is ready. Sign in to begin.",
+                Self::ProfileSaved => "Your profile is saved.",
+                Self::FactorOn => "Two-factor authentication is on. Next time we ask for a code after your password.",
+                Self::FactorOff => "Two-factor authentication is off. Your password alone signs you in now.",
+                Self::StartedAnew => "That sign-in had run out or went on in another tab. Start again here.",
+                Self::FactorWanted(Some(to)) => {
+                    strong { (to) } " asks for two-factor authentication. Enable it here, then go back."
+                }
+                Self::FactorWanted(None) => "That page asks for two-factor authentication. Enable it here, then go back.",
+                Self::SentAgain => "It is on its way again. The code is the same as before.",
+                Self::FellBackToCall => "A text message couldn't reach that number, so we're calling it instead.",
+            }
+        }
+    }
+
+    pub(crate) fn is_success(&self) -> bool {
+        !matches!(
+            self,
+            Self::SessionEnded(_) | Self::StartedAnew | Self::FactorWanted(_) | Self::FellBackToCall | Self::FactorOff
+        )
+    }
 }
 
 /// Why the form came back (`role=alert`).
@@ -119,4 +194,51 @@ pub enum Alert<'a> {
     StoreDown,
     /// Any other sentence.
     Say(&'a str),
+}
+
+impl Alert<'_> {
+    pub(crate) fn words(&self) -> Markup {
+        html! {
+            @match self {
+                Self::Mismatch => "That name and password don't match. Check both and try again.",
+                Self::Unconfirmed => "Confirm your e-mail first: follow the link in the mail we sent you, then sign in.",
+                Self::Throttled { until } => { "Too many tries. Wait until " (time::minute(*until)) ", then try again." }
+                Self::Busy { retry_after } => {
+                    "Many people are signing in right now. Try again in " (time::span(*retry_after)) "."
+                }
+                Self::FormExpired => "This page had been open too long. What you typed is still here; send it again.",
+                Self::StartOver => "This can't go on from here: it ran out or went on in another tab. Start again.",
+                Self::WrongPassword => "That isn't your current password. Check it and try again.",
+                Self::WrongCode { left: 0 } => "That code isn't right. Ask for a new one.",
+                Self::WrongCode { left: 1 } => "That code isn't right. 1 try left.",
+                Self::WrongCode { left } => { "That code isn't right. " (left) " tries left." }
+                Self::CodeSpent { until } => {
+                    "Too many tries. Ask for a new code after " (time::minute(*until)) ", or use another way."
+                }
+                Self::CodeGone => "That code has run out. Ask for a new one.",
+                Self::SentTooEarly { wait } => {
+                    "Wait " (time::span(*wait)) "; the earlier message still works, it has the same code."
+                }
+                Self::Unreachable { channel } => { (cannot_reach(*channel)) " Choose another way." }
+                Self::BadDestination => "That number can't receive codes. Check it, or use another one.",
+                Self::SendLimit { until: Some(until) } => {
+                    "Too many codes were sent there. Try again after " (time::minute(*until)) ", or use another way."
+                }
+                Self::SendLimit { until: None } => "Too many codes were sent there. Try again in ten minutes, or use another way.",
+                Self::Blocked => "Codes can't be sent to that number. Use another way, or ask your administrator.",
+                Self::CodesDown => "Codes can't be sent or checked right now. Try again in a minute, or use another way.",
+                Self::StoreDown => "That could not be saved or checked just now. Nothing is lost; try again in a few seconds.",
+                Self::Say(sentence) => (sentence),
+            }
+        }
+    }
+}
+
+fn cannot_reach(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Sms => "A text message can't reach that number.",
+        Channel::Call => "A call can't reach that number.",
+        Channel::Whatsapp => "That number has no WhatsApp.",
+        Channel::Email => "A mail can't reach that address.",
+    }
 }

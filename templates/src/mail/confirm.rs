@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::MailBody;
+use super::{Letter, MailBody};
+use crate::time::span;
 
 /// To a new address.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +22,21 @@ impl ConfirmRegistration<'_> {
     /// The mail.
     #[must_use]
     pub fn body(&self) -> MailBody {
-        MailBody { subject: String::new(), text: String::new(), html: String::new() }
+        Letter {
+            site_name: self.site_name,
+            first_name: self.first_name,
+            subject: format!("Confirm your e-mail for {}", self.site_name),
+            before: vec![format!(
+                "You asked for an account at {}. One step is left: confirm that this is your address.",
+                self.site_name
+            )],
+            link: ("Confirm e-mail", self.link),
+            after: vec![
+                format!("The link works once, for {}.", span(self.lives)),
+                "If this wasn't you, do nothing: without the link no account is made.".to_owned(),
+            ],
+        }
+        .body()
     }
 }
 
@@ -42,6 +57,20 @@ impl AddressTaken<'_> {
     /// The mail.
     #[must_use]
     pub fn body(&self) -> MailBody {
-        MailBody { subject: String::new(), text: String::new(), html: String::new() }
+        Letter {
+            site_name: self.site_name,
+            first_name: self.first_name,
+            subject: format!("You already have an account at {}", self.site_name),
+            before: vec![format!(
+                "Somebody, perhaps you, tried to register at {} with this address. It already has an account, so no new one was made.",
+                self.site_name
+            )],
+            link: ("Sign in", self.login),
+            after: vec![
+                format!("Forgot your password? Choose a new one at {}", self.forgot),
+                "If this wasn't you, do nothing: your account is unchanged.".to_owned(),
+            ],
+        }
+        .body()
     }
 }

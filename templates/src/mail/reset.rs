@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::MailBody;
+use super::{Letter, MailBody};
+use crate::time::span;
 
 /// To a known address.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +24,20 @@ impl ResetLink<'_> {
     /// The mail.
     #[must_use]
     pub fn body(&self) -> MailBody {
-        MailBody { subject: String::new(), text: String::new(), html: String::new() }
+        Letter {
+            site_name: self.site_name,
+            first_name: self.first_name,
+            subject: format!("Choose a new password for {}", self.site_name),
+            before: vec![format!(
+                "You asked for a new password at {}. Your username there is {}.",
+                self.site_name, self.username
+            )],
+            link: ("Choose a new password", self.link),
+            after: vec![
+                format!("The link works once, for {}. A newer link replaces it.", span(self.lives)),
+                "If this wasn't you, do nothing: your password stays as it is.".to_owned(),
+            ],
+        }
+        .body()
     }
 }

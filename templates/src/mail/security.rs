@@ -1,7 +1,7 @@
 //! Mails that tell the owner of a guarded change.
 
-use super::MailBody;
-use crate::Channel;
+use super::{Letter, MailBody};
+use crate::{Channel, time::exact};
 
 /// After a change or a reset of the password.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +50,23 @@ impl PasswordChanged<'_> {
     /// The mail.
     #[must_use]
     pub fn body(&self) -> MailBody {
-        MailBody { subject: String::new(), text: String::new(), html: String::new() }
+        Letter {
+            site_name: self.site_name,
+            first_name: self.first_name,
+            subject: format!("Your password for {} was changed", self.site_name),
+            before: vec![format!(
+                "The password of your account at {} was changed on {}. Other devices were signed out.",
+                self.site_name,
+                exact(self.at)
+            )],
+            link: ("This wasn't me: choose a new password", self.forgot),
+            after: vec![
+                "If this was you, there is nothing to do.".to_owned(),
+                "If this wasn't you, choose a new password at once with the link above, and tell your administrator."
+                    .to_owned(),
+            ],
+        }
+        .body()
     }
 }
 
@@ -58,7 +74,24 @@ impl FactorOn<'_> {
     /// The mail.
     #[must_use]
     pub fn body(&self) -> MailBody {
-        MailBody { subject: String::new(), text: String::new(), html: String::new() }
+        Letter {
+            site_name: self.site_name,
+            first_name: self.first_name,
+            subject: format!("Two-factor authentication is on for {}", self.site_name),
+            before: vec![format!(
+                "Two-factor authentication was enabled for your account at {} on {}. From now on, signing in asks for a code that we send {} to {}.",
+                self.site_name,
+                exact(self.at),
+                self.channel.by(),
+                self.masked
+            )],
+            link: ("This wasn't me: choose a new password", self.forgot),
+            after: vec![
+                "If this was you, there is nothing to do.".to_owned(),
+                "If this wasn't you, choose a new password with the link above, and tell your administrator: signing in now asks for a code that you do not receive.".to_owned(),
+            ],
+        }
+        .body()
     }
 }
 
@@ -66,6 +99,21 @@ impl FactorOff<'_> {
     /// The mail.
     #[must_use]
     pub fn body(&self) -> MailBody {
-        MailBody { subject: String::new(), text: String::new(), html: String::new() }
+        Letter {
+            site_name: self.site_name,
+            first_name: self.first_name,
+            subject: format!("Two-factor authentication is off for {}", self.site_name),
+            before: vec![format!(
+                "Two-factor authentication was disabled for your account at {} on {}. From now on, your password alone signs you in.",
+                self.site_name,
+                exact(self.at)
+            )],
+            link: ("This wasn't me: choose a new password", self.forgot),
+            after: vec![
+                "If this was you, there is nothing to do.".to_owned(),
+                "If this wasn't you, choose a new password with the link above, sign in, and enable it again.".to_owned(),
+            ],
+        }
+        .body()
     }
 }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::{Alert, Frame};
+use crate::{Alert, Frame, form, frame::Sheet};
 
 /// The page behind the link of the registration mail. Posts `token`, `csrf` to `register/confirm`.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +19,19 @@ impl Confirm<'_> {
     /// The page.
     #[must_use]
     pub fn render(&self) -> Markup {
-        self.frame.page("Confirm your e-mail", self.alert.is_some(), &html! {})
+        let frame = &self.frame;
+        let fields = html! {
+            (form::hidden("token", self.token))
+            (form::submit("Confirm and create account"))
+        };
+        frame.page(
+            &Sheet::new("Confirm your e-mail", self.alert.is_some()),
+            &html! {
+                h1 { "Confirm your e-mail" }
+                (form::above(self.alert, &[]))
+                p { "One step is left: press the button, and your account is ready." }
+                (form::post(frame, "register/confirm", &fields))
+            },
+        )
     }
 }

@@ -4,7 +4,12 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 
-use crate::{Alert, FieldError, Frame};
+use crate::{
+    Alert, FieldError, Frame,
+    form::{self, Field, Kind},
+    frame::Sheet,
+    time::span,
+};
 
 /// The form. Posts `email`, `csrf` to `password/forgot`.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +28,22 @@ impl Forgotten<'_> {
     /// The page.
     #[must_use]
     pub fn render(&self) -> Markup {
-        self.frame.page("Forgotten password", !self.errors.is_empty() || self.alert.is_some(), &html! {})
+        let frame = &self.frame;
+        let fields = html! {
+            (Field::new(Kind::Email, "email", "E-mail", "email")
+                .value(self.email).errors(self.errors).focus(self.errors.is_empty()).render())
+            (form::submit("Send link"))
+        };
+        frame.page(
+            &Sheet::new("Forgotten password", form::failed(self.alert, self.errors)),
+            &html! {
+                h1 { "Forgotten password" }
+                p.lead { "Tell us your e-mail, and we send you a link to choose a new one." }
+                (form::above(self.alert, self.errors))
+                (form::post(frame, "password/forgot", &fields))
+                p.links { a href=(frame.to("login")) { "Back to sign-in" } }
+            },
+        )
     }
 }
 
@@ -40,6 +60,13 @@ impl ForgottenSent<'_> {
     /// The page.
     #[must_use]
     pub fn render(&self) -> Markup {
-        self.frame.page("Check your mail", false, &html! {})
+        let frame = &self.frame;
+        frame.page(&Sheet::new("Check your mail", false), &html! {
+            h1 { "Check your mail" }
+            p { "If that address belongs to an account, a link to choose a new password is on its way. It works once, for "
+                (span(self.lives)) "." }
+            p.hint { "Nothing there? Look among unwanted mail, or try another address." }
+            p.links { a href=(frame.to("password/forgot")) { "Send another" } a href=(frame.to("login")) { "Back to sign-in" } }
+        })
     }
 }

@@ -2,7 +2,11 @@
 
 use maud::{Markup, html};
 
-use crate::{Alert, FieldError, Frame};
+use crate::{
+    Alert, FieldError, Frame,
+    form::{self, Field, Kind},
+    frame::{Section, Sheet},
+};
 
 /// The form. Posts `current_password`, `password`, `password_confirm`, `csrf` to `password`.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +27,25 @@ impl ChangePassword<'_> {
     /// The page.
     #[must_use]
     pub fn render(&self) -> Markup {
-        self.frame.page("Change password", !self.errors.is_empty() || self.alert.is_some(), &html! {})
+        let frame = &self.frame;
+        let fields = html! {
+            (form::whose(self.username))
+            (Field::new(Kind::Password, "current_password", "Current password", "current-password")
+                .errors(self.errors).focus(self.errors.is_empty()).render())
+            (form::new_password(self.min_length, self.errors, false))
+            div.actions {
+                (form::submit("Change password"))
+                a.button href=(frame.to("profile")) { "Cancel" }
+            }
+        };
+        frame.page(
+            &Sheet::new("Change password", form::failed(self.alert, self.errors)).within(Section::Profile),
+            &html! {
+                h1 { "Change password" }
+                p.lead { "Your other devices will be signed out." }
+                (form::above(self.alert, self.errors))
+                (form::post(frame, "password", &fields))
+            },
+        )
     }
 }

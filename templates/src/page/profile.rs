@@ -3,7 +3,13 @@
 use maud::{Markup, html};
 
 use super::FactorLine;
-use crate::{Frame, Notice};
+use crate::{
+    Frame, Notice,
+    avatar::avatar,
+    form,
+    frame::{Section, Sheet, notice},
+    time,
+};
 
 /// The profile page. Posts nothing but `csrf` to [`Profile::confirm_email`].
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +48,55 @@ impl Profile<'_> {
     /// The page.
     #[must_use]
     pub fn render(&self) -> Markup {
-        self.frame.page("Profile", false, &html! {})
+        let frame = &self.frame;
+        frame.page(
+            &Sheet::new("Profile", false).within(Section::Profile),
+            &html! {
+                (notice(self.notice))
+                div.person {
+                    (avatar(self.id))
+                    div { h1 { (self.name) } p.handle { "@" (self.username) } }
+                }
+                @if !self.about_me.is_empty() { p.about { (self.about_me) } }
+                p.hint {
+                    "Member since " (time::day(self.member_since))
+                    @if let Some(seen) = self.last_seen { " · last seen " (time::ago(seen, self.now)) }
+                }
+                dl {
+                    dt { "E-mail" }
+                    dd { (self.email) " " (self.confirmation()) }
+                    dt { "Two-factor authentication" }
+                    (self.factor_state())
+                }
+                div.actions {
+                    a.button href=(frame.to("profile/edit")) { "Edit profile" }
+                    a.button href=(frame.to("password")) { "Change password" }
+                    @if self.factors.is_empty() && self.factors_offered {
+                        a.button.primary href=(frame.to("second-factor/phone")) { "Enable two-factor authentication" }
+                    }
+                }
+            },
+        )
+    }
+
+    fn confirmation(&self) -> Markup {
+        html! {
+            @if self.email_confirmed { span.mark.good { "confirmed" } }
+            @else {
+                span.mark { "not confirmed" }
+                @if let Some(path) = self.confirm_email {
+                    (form::post(&self.frame, path, &html! { button.plain type="submit" { "confirm" } }))
+                }
+            }
+        }
+    }
+
+    fn factor_state(&self) -> Markup {
+        html! {
+            @for factor in self.factors { dd { (factor.render(&self.frame)) } }
+            @if self.factors.is_empty() {
+                dd { span.mark { "off" } @if !self.factors_offered { " It can't be enabled on this site yet." } }
+            }
+        }
     }
 }

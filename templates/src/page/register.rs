@@ -2,7 +2,12 @@
 
 use maud::{Markup, html};
 
-use crate::{Alert, FieldError, Frame};
+use crate::{
+    Alert, FieldError, Frame,
+    form::{self, NewAccount},
+    frame::Sheet,
+    time::span,
+};
 
 /// The registration form. Posts `first_name`, `last_name`, `username`, `email`, `password`, `password_confirm`, `csrf` to
 /// `register`.
@@ -30,7 +35,28 @@ impl Register<'_> {
     /// The page.
     #[must_use]
     pub fn render(&self) -> Markup {
-        self.frame.page("Create account", !self.errors.is_empty() || self.alert.is_some(), &html! {})
+        let frame = &self.frame;
+        let fields = html! {
+            (NewAccount {
+                first_name: self.first_name,
+                last_name: self.last_name,
+                username: self.username,
+                email: self.email,
+                min_length: self.min_length,
+                errors: self.errors,
+                focus: self.errors.is_empty(),
+            }.render())
+            (form::submit("Create account"))
+        };
+        frame.page(
+            &Sheet::new("Create account", form::failed(self.alert, self.errors)),
+            &html! {
+                h1 { "Create account" }
+                (form::above(self.alert, self.errors))
+                (form::post(frame, "register", &fields))
+                p.links { "Have one already?" a href=(frame.to("login")) { "Sign in" } }
+            },
+        )
     }
 }
 
@@ -47,6 +73,15 @@ impl RegisterSent<'_> {
     /// The page.
     #[must_use]
     pub fn render(&self) -> Markup {
-        self.frame.page("Check your mail", false, &html! {})
+        let frame = &self.frame;
+        frame.page(
+            &Sheet::new("Check your mail", false),
+            &html! {
+                h1 { "Check your mail to finish." }
+                p { "We sent you a link. Open it to create your account; it works for " (span(self.lives)) "." }
+                p.hint { "Nothing there? Look among unwanted mail, or check the address and register again." }
+                p.links { a href=(frame.to("register")) { "Register again" } a href=(frame.to("login")) { "Sign in" } }
+            },
+        )
     }
 }

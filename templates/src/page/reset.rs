@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::{Alert, FieldError, Frame};
+use crate::{Alert, FieldError, Frame, form, frame::Sheet};
 
 /// The form. Posts `token`, `password`, `password_confirm`, `csrf` to `password/reset`.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +23,20 @@ impl Reset<'_> {
     /// The page.
     #[must_use]
     pub fn render(&self) -> Markup {
-        self.frame.page("New password", !self.errors.is_empty() || self.alert.is_some(), &html! {})
+        let frame = &self.frame;
+        let fields = html! {
+            (form::hidden("token", self.token))
+            (form::new_password(self.min_length, self.errors, self.errors.is_empty()))
+            (form::submit("Set password"))
+        };
+        frame.page(
+            &Sheet::new("Choose a new password", form::failed(self.alert, self.errors)),
+            &html! {
+                h1 { "Choose a new password" }
+                p.lead { "You will be signed out everywhere, then sign in with the new one." }
+                (form::above(self.alert, self.errors))
+                (form::post(frame, "password/reset", &fields))
+            },
+        )
     }
 }

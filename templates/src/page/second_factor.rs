@@ -1,8 +1,16 @@
 //! `second-factor`: what guards the account besides the password; enable by phone, disable.
 
-use maud::{Markup, html};
+use std::fmt::Write as _;
 
-use crate::{Alert, Channel, FieldError, Frame, Notice};
+use maud::{Escaper, Markup, PreEscaped, html};
+
+use super::code::CodeEntry;
+use crate::{
+    Alert, Channel, FieldError, Frame, Notice,
+    form::{self, Field, Kind},
+    frame::{Section, Sheet, notice},
+    time,
+};
 
 /// A second factor that is on.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +23,18 @@ pub struct FactorLine<'a> {
     pub masked: &'a str,
     /// Unix milliseconds.
     pub since: i64,
+}
+
+impl FactorLine<'_> {
+    /// How, and since when, with *Disable*.
+    pub(crate) fn render(&self, frame: &Frame<'_>) -> Markup {
+        let disable = format!("second-factor/disable?factor={}", form::query_value(self.id));
+        html! {
+            span.mark.good { "on" }
+            " Codes " (self.channel.by()) " to " strong { (self.masked) } ", since " (time::day(self.since)) ". "
+            a href=(frame.to(&disable)) { "Disable" span.aside { " two-factor authentication" } }
+        }
+    }
 }
 
 /// The list. Links to `second-factor/phone` and `second-factor/disable?factor=<id>`.
@@ -36,7 +56,22 @@ impl SecondFactor<'_> {
     /// The page.
     #[must_use]
     pub fn render(&self) -> Markup {
-        self.frame.page("Security", self.alert.is_some(), &html! {})
+        let frame = &self.frame;
+        frame.page(&Sheet::new("Security", self.alert.is_some()).within(Section::Security), &html! {
+            h1 { "Two-factor authentication" }
+            (notice(self.notice))
+            (form::above(self.alert, &[]))
+            p { "After your password, we ask for a code that only you can receive. A stolen password alone then opens nothing." }
+            @for factor in self.factors { div.row { (factor.render(frame)) } }
+            @if self.factors.is_empty() {
+                @if self.offered {
+                    p { a.button.primary href=(frame.to("second-factor/phone")) { "Enable two-factor authentication" } }
+                } @else {
+                    p.hint { "It can't be enabled on this site yet. Ask your administrator." }
+                }
+            }
+            p.links { a href=(frame.to("profile")) { "Back to profile" } a href=(frame.to("password")) { "Change password" } }
+        })
     }
 }
 
@@ -81,8 +116,106 @@ impl EnablePhone<'_> {
     /// The page.
     #[must_use]
     pub fn render(&self) -> Markup {
-        self.frame.page("Enable two-factor authentication", !self.errors.is_empty() || self.alert.is_some(), &html! {})
+        let frame = &self.frame;
+        let fields = html! {
+            (self.country_field())
+            (self.phone_field())
+            (self.channel_field())
+            p.hint { "Text messages and calls can be intercepted. They still protect far better than a password alone; an authenticator app or a passkey is stronger, where a site offers one." }
+            (form::submit("Send code"))
+            p.scriptless { button.plain type="submit" name="example" value="1" formnovalidate { "Show example for this country" } }
+        };
+        let title = "Enable two-factor authentication";
+        frame.page(
+            &Sheet::new(title, form::failed(self.alert, self.errors)).within(Section::Security),
+            &html! {
+                h1 { (title) }
+                (notice(self.notice))
+                (form::above(self.alert, self.errors))
+                (form::post(frame, "second-factor/phone", &fields))
+                p.links { a href=(frame.to("second-factor")) { "Cancel" } }
+            },
+        )
     }
+}
+
+impl EnablePhone<'_> {
+    fn country_field(&self) -> Markup {
+        let error = form::error_of("country", self.errors);
+        let first = self.errors.first().is_some_and(|first| first.field == "country");
+        html! {
+            div.field.wrong[error.is_some()] {
+                label for="country" { "Country" }
+                (form::said_beside("country", None, error))
+                select #country name="country" autocomplete="country" autofocus[first] aria-invalid=[error.map(|_| "true")]
+                    aria-describedby=[error.map(|_| "country-error")] {
+                    @if self.chosen().is_none() { option value="" { "Choose a country" } }
+                    (PreEscaped(self.options()))
+                }
+            }
+        }
+    }
+
+    /// Written by hand: with quotes and end tags, 245 of them would take a tenth of the page's weight more.
+    fn options(&self) -> String {
+        let mut options = String::new();
+        for country in self.countries.iter().filter(|country| is_region(country.code)) {
+            options.push_str("<option value=");
+            options.push_str(country.code);
+            if !country.example.is_empty() {
+                options.push_str(" data-x=\"");
+                escaped(country.example, &mut options);
+                options.push('"');
+            }
+            options.push_str(if country.code == self.country { " selected>" } else { ">" });
+            escaped(country.name, &mut options);
+            let _ = write!(options, " (+{})", country.dial);
+        }
+        options
+    }
+
+    fn phone_field(&self) -> Markup {
+        let example = match self.chosen().map(|country| country.example) {
+            Some(example) if !example.is_empty() => format!("Example: {example}"),
+            _ => "Or with + and the country's number in front.".to_owned(),
+        };
+        Field::new(Kind::Phone, "phone", "Phone number", "tel-national")
+            .value(self.phone)
+            .hint(&example)
+            .errors(self.errors)
+            .focus(self.errors.is_empty())
+            .render()
+    }
+
+    fn channel_field(&self) -> Markup {
+        let error = form::error_of("channel", self.errors);
+        html! {
+            fieldset.wrong[error.is_some()] {
+                legend { "How should codes reach you?" }
+                (form::said_beside("channel", None, error))
+                @for channel in self.channels {
+                    label.check {
+                        input type="radio" name="channel" value=(channel.name()) checked[*channel == self.channel];
+                        span { (channel.label()) }
+                    }
+                }
+            }
+        }
+    }
+
+    fn chosen(&self) -> Option<&Country<'_>> {
+        self.countries.iter().find(|country| country.code == self.country)
+    }
+}
+
+/// Two capital letters (ISO 3166-1, CLDR): needs no quotes in HTML, and nothing else gets by.
+fn is_region(code: &str) -> bool {
+    code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+fn escaped(text: &str, into: &mut String) {
+    // Writing to a `String` cannot fail.
+    let _ = Escaper::new(into).write_str(text);
 }
 
 /// Enter the code while enrolling. Posts `code`, `csrf` to `second-factor/phone`; "send again" and "another way" post
@@ -111,7 +244,36 @@ impl EnrolCode<'_> {
     /// The page.
     #[must_use]
     pub fn render(&self) -> Markup {
-        self.frame.page("Enter the code", self.alert.is_some(), &html! {})
+        let frame = &self.frame;
+        let code = CodeEntry {
+            frame,
+            check: "second-factor/phone",
+            send: "second-factor/phone/send",
+            submit: "Enable",
+            masked: self.masked,
+            channel: self.channel,
+            channels: self.channels,
+            resend_at: self.resend_at,
+            now: self.now,
+        };
+        let restart = html! {
+            (form::hidden("restart", "1"))
+            button.plain type="submit" { "Use another number" }
+        };
+        frame.page(
+            &Sheet::new("Enter the code", self.alert.is_some()).within(Section::Security),
+            &html! {
+                h1 { "Enter the code" }
+                (notice(self.notice))
+                (form::above(self.alert, &[]))
+                (code.entry())
+                (code.again())
+                div.links {
+                    (code.other_ways("No other way is offered here."))
+                    (form::post(frame, "second-factor/phone", &restart))
+                }
+            },
+        )
     }
 }
 
@@ -132,6 +294,23 @@ impl DisableFactor<'_> {
     /// The page.
     #[must_use]
     pub fn render(&self) -> Markup {
-        self.frame.page("Disable two-factor authentication", self.alert.is_some(), &html! {})
+        let frame = &self.frame;
+        let fields = html! {
+            (form::whose(self.username))
+            (form::hidden("factor", self.factor.id))
+            (Field::new(Kind::Password, "password", "Password", "current-password").focus(true).render())
+            div.actions {
+                button.primary.danger type="submit" { "Disable" }
+                a.button href=(frame.to("second-factor")) { "Keep it on" }
+            }
+        };
+        let title = "Disable two-factor authentication";
+        frame.page(&Sheet::new(title, self.alert.is_some()).within(Section::Security), &html! {
+            h1 { (title) }
+            p { "Codes " (self.factor.channel.by()) " to " strong { (self.factor.masked) }
+                " will no longer be asked for: your password alone will sign you in. Your other devices will be signed out." }
+            (form::above(self.alert, &[]))
+            (form::post(frame, "second-factor/disable", &fields))
+        })
     }
 }

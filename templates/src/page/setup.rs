@@ -2,7 +2,11 @@
 
 use maud::{Markup, html};
 
-use crate::{Alert, FieldError, Frame};
+use crate::{
+    Alert, FieldError, Frame,
+    form::{self, NewAccount},
+    frame::Sheet,
+};
 
 /// The set-up form. Posts the fields of registration and `token`, `csrf` to `setup`.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +35,28 @@ impl Setup<'_> {
     /// The page.
     #[must_use]
     pub fn render(&self) -> Markup {
-        self.frame.page("Create the first administrator", !self.errors.is_empty() || self.alert.is_some(), &html! {})
+        let frame = &self.frame;
+        let fields = html! {
+            (form::hidden("token", self.token))
+            (NewAccount {
+                first_name: self.first_name,
+                last_name: self.last_name,
+                username: self.username,
+                email: self.email,
+                min_length: self.min_length,
+                errors: self.errors,
+                focus: self.errors.is_empty(),
+            }.render())
+            (form::submit("Create administrator"))
+        };
+        frame.page(
+            &Sheet::new("Create the first administrator", form::failed(self.alert, self.errors)),
+            &html! {
+                h1 { "Create the first administrator" }
+                p.lead { "This account may do everything here. The link you followed works once." }
+                (form::above(self.alert, self.errors))
+                (form::post(frame, "setup", &fields))
+            },
+        )
     }
 }

@@ -4,7 +4,12 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 
-use crate::{Alert, Frame, Notice};
+use crate::{
+    Alert, Frame, Notice,
+    form::{self, Field, Kind},
+    frame::{Sheet, notice},
+    time::span,
+};
 
 /// The sign-in page. Posts `identifier`, `password`, `remember` (`1` or absent), `return_to`, `csrf` to `login`.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +38,31 @@ impl SignIn<'_> {
     /// The page.
     #[must_use]
     pub fn render(&self) -> Markup {
-        self.frame.page("Sign in", self.alert.is_some(), &html! {})
+        let frame = &self.frame;
+        let focus_password = matches!(self.alert, Some(Alert::Mismatch)) && !self.identifier.is_empty();
+        let fields = html! {
+            (form::hidden("return_to", self.return_to))
+            (Field::new(Kind::Handle, "identifier", "Username or e-mail", "username webauthn")
+                .value(self.identifier).focus(!focus_password).render())
+            (Field::new(Kind::Password, "password", "Password", "current-password").focus(focus_password).render())
+            @if let Some(length) = self.remember_for {
+                label.check { input type="checkbox" name="remember" value="1" checked[self.remember]; span { "Stay signed in for " (span(length)) } }
+            }
+            (form::submit("Sign in"))
+        };
+        frame.page(
+            &Sheet::new("Sign in", self.alert.is_some()),
+            &html! {
+                h1 { "Sign in to " (frame.site_name) }
+                @if let Some(to) = self.to_label { p.lead { "to continue to " strong { (to) } } }
+                (notice(self.notice))
+                (form::above(self.alert, &[]))
+                (form::post(frame, "login", &fields))
+                p.links {
+                    a href=(frame.to("password/forgot")) { "Forgot password?" }
+                    @if self.can_register { a href=(frame.to("register")) { "Create account" } }
+                }
+            },
+        )
     }
 }

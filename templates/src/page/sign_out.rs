@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::{Alert, Frame};
+use crate::{Alert, Frame, form, frame::Sheet};
 
 /// The page. Posts `csrf` to `logout`.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +17,21 @@ impl SignOut<'_> {
     /// The page.
     #[must_use]
     pub fn render(&self) -> Markup {
-        self.frame.page("Sign out", self.alert.is_some(), &html! {})
+        let frame = &self.frame;
+        frame.page(
+            &Sheet::new("Sign out", self.alert.is_some()),
+            &html! {
+                @if let Some(person) = frame.person {
+                    h1 { "Sign out?" }
+                    (form::above(self.alert, &[]))
+                    p { "You're signed in as " strong { (person.name) } " on this device." }
+                    (form::post(frame, "logout", &form::submit("Sign out")))
+                    @if let Some(back) = frame.back { p.links { a href=(back) { "Stay signed in" } } }
+                } @else {
+                    h1 { "You are signed out" }
+                    p { a.button.primary href=(frame.to("login")) { "Sign in" } }
+                }
+            },
+        )
     }
 }

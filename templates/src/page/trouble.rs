@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::Frame;
+use crate::{Frame, frame::Sheet, time};
 
 /// What is in the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +78,79 @@ impl Trouble<'_> {
     }
 }
 
+impl Trouble<'_> {
+    fn title(&self) -> &'static str {
+        match self {
+            Self::BadRequest(_) => "That request can't be read",
+            Self::Forbidden { .. } => "This page is not for you",
+            Self::RegistrationClosed => "Registration is closed",
+            Self::NotFound => "There is nothing here",
+            Self::Method => "That can't be done here",
+            Self::Timeout => "That took too long",
+            Self::TooLarge => "That is too large",
+            Self::UnknownHost { .. } => "No site of that name",
+            Self::Throttled { .. } => "Too many tries",
+            Self::HeadTooLarge => "That request is too large",
+            Self::Internal => "Something went wrong here",
+            Self::BadGateway { .. } => "The site isn't answering",
+            Self::Resting => "One moment",
+            Self::GatewayTimeout { .. } => "The site takes too long",
+        }
+    }
+
+    fn words(&self) -> Markup {
+        html! {
+            @match self {
+                Self::BadRequest("") => p { "Something in its address or its fields is not as it should be. Check the address and try again." },
+                Self::BadRequest(advice) => p { (advice) },
+                Self::Forbidden { name, wanted } => p { (forbidden(name, wanted)) },
+                Self::RegistrationClosed => p { "Accounts here are made by the administrator. Ask them for one." },
+                Self::NotFound => p { "Check the address, or go on from the start page." },
+                Self::Method => p { "This address doesn't take that kind of request. Go back and try again from the page before." },
+                Self::Timeout => p { "The request did not arrive in time. Check your connection and try again." },
+                Self::TooLarge => p { "What you sent is larger than this site takes. Go back and send something smaller." },
+                Self::UnknownHost { seen, expected } => {
+                    p { "You asked for " strong { (seen) } ", which this server doesn't know. It answers as " strong { (expected) } "." }
+                    p.hint { "If you run it: name the host under " code { "site.host" } " in the configuration, or change " code { "portal.url" } "." }
+                }
+                Self::Throttled { until } => p { "Too many tries. Wait until " (time::minute(*until)) ", then try again." },
+                Self::HeadTooLarge => p { "Its address or its cookies are too long. Clear the cookies of this site and try again." },
+                Self::Internal => p { "It is not your fault. Try again; if it stays, tell the administrator the reference below." },
+                Self::BadGateway { site } => p { strong { (site) } " isn't answering. Try again in a minute." },
+                Self::Resting => p { "Sign-in is resting for a moment. Your session is safe; reload in a few seconds." },
+                Self::GatewayTimeout { site } => p { strong { (site) } " took too long to answer. Try again in a minute." },
+            }
+        }
+    }
+
+    /// The one link: label and target. An empty target is the page itself, asked for again.
+    fn link<'a>(&self, frame: &Frame<'a>) -> Option<(&'static str, std::borrow::Cow<'a, str>)> {
+        match self {
+            Self::Timeout
+            | Self::Throttled { .. }
+            | Self::Internal
+            | Self::BadGateway { .. }
+            | Self::GatewayTimeout { .. } => Some(("Try again", "".into())),
+            Self::Resting => Some(("Reload", "".into())),
+            Self::RegistrationClosed => Some(("Sign in", frame.to("login").into())),
+            Self::UnknownHost { .. } => frame.back.map(|back| ("Go there", back.into())),
+            Self::Forbidden { .. } if frame.person.is_some() => Some(("Back to profile", frame.to("profile").into())),
+            _ => Some(("Go to the start page", frame.back.unwrap_or("/").into())),
+        }
+    }
+}
+
+fn forbidden(name: &str, wanted: &str) -> Markup {
+    html! {
+        @match (name, wanted) {
+            ("", "") => "This page is open to nobody here.",
+            ("", wanted) => { "This page is for " (wanted) "." }
+            (name, "") => { "You're signed in as " strong { (name) } ", but this page is not open to you." }
+            (name, wanted) => { "You're signed in as " strong { (name) } ", but this page is for " (wanted) "." }
+        }
+    }
+}
+
 /// An error page.
 #[derive(Clone, Copy, Debug)]
 pub struct TroublePage<'a> {
@@ -93,11 +166,22 @@ impl TroublePage<'_> {
     /// The page.
     #[must_use]
     pub fn render(&self) -> Markup {
-        self.frame.page("Trouble", false, &html! {})
+        let title = self.trouble.title();
+        self.frame.page(
+            &Sheet::new(title, false),
+            &html! {
+                h1 { (title) }
+                (self.trouble.words())
+                @if let Some((label, target)) = self.trouble.link(&self.frame) {
+                    p { a.button.primary href=(target) { (label) } }
+                }
+                @if !self.reference.is_empty() { p.hint { "Reference: " code { (self.reference) } } }
+            },
+        )
     }
 }
 
-/// 401 inside an iframe: opens sign-in at the top.
+/// 401 inside an iframe: opens sign-in at the top. Its answer must allow framing (no `frame-ancestors 'none'`).
 #[derive(Clone, Copy, Debug)]
 pub struct FrameSignIn<'a> {
     /// The frame.
@@ -110,7 +194,14 @@ impl FrameSignIn<'_> {
     /// The page.
     #[must_use]
     pub fn render(&self) -> Markup {
-        self.frame.page("Sign in", false, &html! {})
+        self.frame.page(
+            &Sheet::new("Sign in", false),
+            &html! {
+                h1 { "Sign in to see this" }
+                p { "This part of the page needs you to sign in. It opens in the whole window." }
+                p { a.button.primary href=(self.login) target="_top" { "Sign in" } }
+            },
+        )
     }
 }
 
@@ -127,7 +218,16 @@ impl FormLost<'_> {
     /// The page.
     #[must_use]
     pub fn render(&self) -> Markup {
-        self.frame.page("Your session ended", false, &html! {})
+        let title = "Your session ended before this was sent";
+        self.frame.page(&Sheet::new(title, false), &html! {
+            h1 { (title) }
+            p { "What you typed is not lost. Leave this tab open, then:" }
+            ol {
+                li { "Sign in, in the new tab." }
+                li { "Come back to this tab and reload it. When your browser asks whether to send the form again, say yes." }
+            }
+            p { a.button.primary href=(self.login) target="_blank" rel="noopener" { "Sign in in a new tab" } }
+        })
     }
 }
 
@@ -155,7 +255,29 @@ impl DeadLink<'_> {
     /// The page.
     #[must_use]
     pub fn render(&self) -> Markup {
-        self.frame.page("This link no longer works", false, &html! {})
+        let title = "This link no longer works";
+        let (advice, label, path) = match self.link {
+            Link::Confirm => (
+                "It was used, or its time ran out. If your account is ready, sign in; else register again.",
+                "Sign in",
+                "login",
+            ),
+            Link::Reset => {
+                ("It was used, its time ran out, or a newer one took its place.", "Send a new link", "password/forgot")
+            }
+            Link::Setup => (
+                "It was used, or a newer one took its place. The server prints one at every start until there is an administrator.",
+                "Sign in",
+                "login",
+            ),
+        };
+        self.frame.page(&Sheet::new(title, false), &html! {
+            h1 { (title) }
+            p { (advice) }
+            @if self.link == Link::Setup { p.hint { "If you run it: " code { "vestibule setup-link" } " makes a new one." } }
+            p { a.button.primary href=(self.frame.to(path)) { (label) } }
+            @if self.link == Link::Confirm { p.links { a href=(self.frame.to("register")) { "Register again" } } }
+        })
     }
 }
 
@@ -190,6 +312,47 @@ impl CookiesBlocked<'_> {
     /// The page.
     #[must_use]
     pub fn render(&self) -> Markup {
-        self.frame.page("Your browser did not send the cookie back", true, &html! {})
+        let title = "Your browser did not send our cookie back";
+        self.frame.page(
+            &Sheet::new(title, true),
+            &html! {
+                h1 { (title) }
+                p { "Without it, signing in would begin again and again. " (self.reason()) }
+                p { a.button.primary href=(self.login) { "Try again" } }
+            },
+        )
+    }
+
+    fn reason(&self) -> Markup {
+        let url = html! { strong { (self.portal_url) } };
+        html! {
+            @match self.reason {
+                CookieReason::Insecure => {
+                    "You opened this page over http, but the site is set up for https: open " (url) " instead."
+                    (key("make `portal.url` what people type, or send them to https."))
+                }
+                CookieReason::OtherHost { seen } => {
+                    "You opened " strong { (seen) } ", but the site is set up as " (url) ": open that instead."
+                    (key("make `portal.url` what people type, or set `session.domain` to the parent both share."))
+                }
+                CookieReason::Blocked => {
+                    "Most likely cookies are blocked: allow them for " (url) " in your browser's settings, then try again."
+                    (key("check that `portal.url` is what people type, scheme and port included."))
+                }
+            }
+        }
+    }
+}
+
+/// A line for the person who runs the server; words between backticks are keys.
+fn key(advice: &str) -> Markup {
+    html! {
+        br; br;
+        span.hint {
+            "If you run it: "
+            @for (index, part) in advice.split('`').enumerate() {
+                @if index % 2 == 1 { code { (part) } } @else { (part) }
+            }
+        }
     }
 }

@@ -2,7 +2,11 @@
 
 use maud::{Markup, html};
 
-use crate::{Alert, Channel, Frame, Notice};
+use super::code::CodeEntry;
+use crate::{
+    Alert, Channel, Frame, Notice, form,
+    frame::{Sheet, notice},
+};
 
 /// The second step at sign-in. Posts `code`, `csrf` to `login/verify`; "send again" and "another way" post `channel`, `csrf`
 /// to `login/verify/send`; "Start over" links to `login`.
@@ -34,6 +38,30 @@ impl Verify<'_> {
     /// The page.
     #[must_use]
     pub fn render(&self) -> Markup {
-        self.frame.page("Enter the code", self.alert.is_some(), &html! {})
+        let frame = &self.frame;
+        let code = CodeEntry {
+            frame,
+            check: "login/verify",
+            send: "login/verify/send",
+            submit: "Sign in",
+            masked: self.masked,
+            channel: self.channel,
+            channels: self.channels,
+            resend_at: self.resend_at,
+            now: self.now,
+        };
+        frame.page(
+            &Sheet::new("Enter the code", self.alert.is_some()),
+            &html! {
+                h1 { @if self.sent { "Enter the code" } @else { "One more step" } }
+                (notice(self.notice))
+                (form::above(self.alert, &[]))
+                @if self.sent { (code.entry()) (code.again()) } @else { (code.offer()) }
+                div.links {
+                    (code.other_ways("No other way is set up for this account. Ask your administrator."))
+                    a href=(frame.to(self.start_over)) { "Start over" }
+                }
+            },
+        )
     }
 }

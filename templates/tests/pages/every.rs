@@ -1,0 +1,295 @@
+//! Every portal page once, filled with the given texts; tests and the preview share it.
+
+use std::time::Duration;
+
+use templates::{Alert, Channel, FieldError, Frame, Markup, Notice, Person, page::*};
+
+/// The texts that people or the outside supply.
+#[derive(Clone, Copy, Debug)]
+pub struct Texts<'a> {
+    pub site_name: &'a str,
+    pub name: &'a str,
+    pub username: &'a str,
+    pub email: &'a str,
+    pub place: &'a str,
+    pub about: &'a str,
+    pub error: &'a str,
+    pub token: &'a str,
+    pub masked: &'a str,
+}
+
+impl<'a> Texts<'a> {
+    pub const FRIENDLY: Texts<'static> = Texts {
+        site_name: "Vestibule",
+        name: "Ada Lovelace",
+        username: "ada",
+        email: "ada@example.org",
+        place: "wiki.example.com/Notes/Engine",
+        about: "Poetical science, mostly.\nAlso: engines.",
+        error: "This has to be mended.",
+        token: "c2VjcmV0LXRva2VuLWluLWEtbGluaw",
+        masked: "•••• 42",
+    };
+
+    #[allow(dead_code, reason = "the preview has no hostile texts")]
+    pub const fn all(text: &'a str) -> Self {
+        Self {
+            site_name: text,
+            name: text,
+            username: text,
+            email: text,
+            place: text,
+            about: text,
+            error: text,
+            token: text,
+            masked: text,
+        }
+    }
+}
+
+pub const NOW: i64 = 1_777_818_730_000;
+
+pub fn frame(texts: Texts<'_>) -> Frame<'_> {
+    Frame {
+        site_name: texts.site_name,
+        portal: "/.auth",
+        assets: "/.auth/assets",
+        person: None,
+        back: Some("/"),
+        trying_out: false,
+        csrf: "csrf-token-csrf-token-csrf-token-csrf-token",
+    }
+}
+
+/// Name and page; `countries` for the picker.
+pub fn pages(texts: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, Markup)> {
+    let mut pages = strangers(texts);
+    pages.extend(members(texts, countries));
+    pages.extend(troubles(texts));
+    pages
+}
+
+fn strangers(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
+    let frame = frame(t);
+    let sign_in = SignIn {
+        frame,
+        to_label: Some(t.place),
+        return_to: t.place,
+        identifier: "",
+        remember: false,
+        remember_for: Some(Duration::from_secs(2_592_000)),
+        can_register: true,
+        notice: None,
+        alert: None,
+    };
+    let register = Register {
+        frame: Frame { trying_out: true, ..frame },
+        first_name: "",
+        last_name: "",
+        username: "",
+        email: "",
+        min_length: 10,
+        errors: &[],
+        alert: None,
+    };
+    let errors = [
+        FieldError { field: "username", message: t.error },
+        FieldError { field: "password", message: t.error },
+        FieldError { field: "password_confirm", message: t.error },
+    ];
+    let verify = Verify {
+        frame,
+        masked: t.masked,
+        channel: Channel::Sms,
+        sent: true,
+        channels: &[Channel::Sms, Channel::Call, Channel::Whatsapp],
+        resend_at: NOW + 18_000,
+        now: NOW,
+        start_over: "login?return_to=%2F",
+        notice: None,
+        alert: None,
+    };
+    let lives = Duration::from_secs(600);
+    vec![
+        ("sign-in", sign_in.render()),
+        (
+            "sign-in-wrong",
+            SignIn { identifier: t.username, remember: true, alert: Some(Alert::Mismatch), ..sign_in }.render(),
+        ),
+        (
+            "sign-in-throttled",
+            SignIn {
+                identifier: t.username,
+                notice: Some(Notice::SessionEnded(Some(t.place))),
+                alert: Some(Alert::Throttled { until: NOW }),
+                ..sign_in
+            }
+            .render(),
+        ),
+        ("register", register.render()),
+        (
+            "register-errors",
+            Register {
+                first_name: t.name,
+                last_name: t.name,
+                username: t.username,
+                email: t.email,
+                errors: &errors,
+                alert: Some(Alert::Say(t.error)),
+                ..register
+            }
+            .render(),
+        ),
+        ("register-sent", RegisterSent { frame, lives }.render()),
+        ("confirm", Confirm { frame, token: t.token, alert: None }.render()),
+        (
+            "setup",
+            Setup {
+                frame,
+                token: t.token,
+                first_name: t.name,
+                last_name: "",
+                username: t.username,
+                email: "",
+                min_length: 10,
+                errors: &errors[..1],
+                alert: None,
+            }
+            .render(),
+        ),
+        ("forgotten", Forgotten { frame, email: t.email, errors: &[], alert: None }.render()),
+        ("forgotten-sent", ForgottenSent { frame, lives }.render()),
+        ("reset", Reset { frame, token: t.token, min_length: 10, errors: &[], alert: None }.render()),
+        ("verify", verify.render()),
+        (
+            "verify-wrong",
+            Verify {
+                resend_at: NOW,
+                alert: Some(Alert::WrongCode { left: 3 }),
+                frame: Frame { trying_out: true, ..frame },
+                ..verify
+            }
+            .render(),
+        ),
+        (
+            "verify-unsent",
+            Verify { sent: false, notice: Some(Notice::FellBackToCall), channel: Channel::Call, ..verify }.render(),
+        ),
+        ("signed-out", SignOut { frame, alert: None }.render()),
+    ]
+}
+
+fn members(t: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, Markup)> {
+    let frame = Frame { person: Some(Person { name: t.name }), ..frame(t) };
+    let factor = FactorLine { id: t.token, channel: Channel::Sms, masked: t.masked, since: NOW - 86_400_000 };
+    let errors = [FieldError { field: "phone", message: t.error }];
+    let about_errors =
+        [FieldError { field: "about_me", message: t.error }, FieldError { field: "username", message: t.error }];
+    let profile = Profile {
+        frame,
+        id: "0197a0c4-5d1e-7cc3-98a4-1f5f0f7c0a11",
+        name: t.name,
+        username: t.username,
+        about_me: t.about,
+        email: t.email,
+        email_confirmed: true,
+        confirm_email: None,
+        member_since: NOW - 40 * 86_400_000,
+        last_seen: Some(NOW - 300_000),
+        now: NOW,
+        factors: &[],
+        factors_offered: true,
+        notice: None,
+    };
+    let phone = EnablePhone {
+        frame,
+        countries,
+        country: "KE",
+        phone: "",
+        channels: &[Channel::Sms, Channel::Call],
+        channel: Channel::Sms,
+        errors: &[],
+        alert: None,
+        notice: None,
+    };
+    let security = SecondFactor { frame, factors: &[], offered: true, notice: None, alert: None };
+    vec![
+        ("profile", profile.render()),
+        (
+            "profile-guarded",
+            Profile {
+                factors: &[factor],
+                email_confirmed: false,
+                confirm_email: Some("profile/confirm"),
+                notice: Some(Notice::FactorOn),
+                ..profile
+            }
+            .render(),
+        ),
+        (
+            "edit",
+            EditProfile {
+                frame,
+                first_name: t.name,
+                last_name: t.name,
+                username: t.username,
+                username_fixed: false,
+                about_me: t.about,
+                errors: &about_errors,
+                alert: None,
+            }
+            .render(),
+        ),
+        ("password", ChangePassword { frame, username: t.username, min_length: 10, errors: &[], alert: None }.render()),
+        ("security", SecondFactor { notice: Some(Notice::FactorWanted(Some(t.place))), ..security }.render()),
+        ("security-on", SecondFactor { factors: &[factor], ..security }.render()),
+        ("enable", phone.render()),
+        ("enable-error", EnablePhone { phone: t.username, errors: &errors, ..phone }.render()),
+        (
+            "enrol-code",
+            EnrolCode {
+                frame,
+                masked: t.masked,
+                channel: Channel::Call,
+                channels: &[Channel::Sms, Channel::Call],
+                resend_at: NOW + 5000,
+                now: NOW,
+                notice: Some(Notice::FellBackToCall),
+                alert: None,
+            }
+            .render(),
+        ),
+        ("disable", DisableFactor { frame, factor, username: t.username, alert: Some(Alert::WrongPassword) }.render()),
+        ("sign-out", SignOut { frame, alert: None }.render()),
+    ]
+}
+
+fn troubles(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
+    let frame = frame(t);
+    let page = |trouble| TroublePage { frame, trouble, reference: "9f31c2d4a7b80e56" }.render();
+    let cookies = |reason| CookiesBlocked { frame, reason, portal_url: t.place, login: "/.auth/login" }.render();
+    vec![
+        ("400", page(Trouble::BadRequest(t.error))),
+        ("403", page(Trouble::Forbidden { name: t.name, wanted: t.place })),
+        ("403-closed", page(Trouble::RegistrationClosed)),
+        ("404", page(Trouble::NotFound)),
+        ("405", page(Trouble::Method)),
+        ("408", page(Trouble::Timeout)),
+        ("413", page(Trouble::TooLarge)),
+        ("421", page(Trouble::UnknownHost { seen: t.place, expected: t.place })),
+        ("429", page(Trouble::Throttled { until: NOW })),
+        ("431", page(Trouble::HeadTooLarge)),
+        ("500", page(Trouble::Internal)),
+        ("502", page(Trouble::BadGateway { site: t.place })),
+        ("503", page(Trouble::Resting)),
+        ("504", page(Trouble::GatewayTimeout { site: t.place })),
+        ("frame-sign-in", FrameSignIn { frame, login: t.place }.render()),
+        ("form-lost", FormLost { frame, login: t.place }.render()),
+        ("dead-confirm", DeadLink { frame, link: Link::Confirm }.render()),
+        ("dead-reset", DeadLink { frame, link: Link::Reset }.render()),
+        ("dead-setup", DeadLink { frame, link: Link::Setup }.render()),
+        ("cookies-insecure", cookies(CookieReason::Insecure)),
+        ("cookies-host", cookies(CookieReason::OtherHost { seen: t.place })),
+        ("cookies-blocked", cookies(CookieReason::Blocked)),
+    ]
+}

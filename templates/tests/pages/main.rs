@@ -1,0 +1,237 @@
+//! What holds of every page: escaping, tokens, the strict policy, autocomplete, size.
+
+mod every;
+
+use std::collections::BTreeMap;
+
+use every::{NOW, Texts, pages};
+use templates::{
+    Channel, assets, mail,
+    page::{Country, Demo},
+};
+
+const HOSTILE: &str = r#"</textarea></title><script>alert(1)</script>"'><img src=x onerror=alert(1)>&amp;"#;
+
+/// 245 countries, with longer names than the real ones have on average.
+fn countries() -> Vec<Country<'static>> {
+    vec![Country { code: "KE", name: "Kenya Islands", dial: 254, example: "0712 123456" }; 245]
+}
+
+#[test]
+fn a_country_with_a_code_that_is_none_is_left_out() {
+    let odd = [Country { code: "K><script>", name: "Odd", dial: 1, example: "1" }];
+    let all: BTreeMap<_, _> = pages(Texts::FRIENDLY, &odd).into_iter().collect();
+    assert!(!all["enable"].clone().into_string().contains("Odd"));
+}
+
+/// The tags of a page, in order: what stands between `<` and `>`.
+fn tags(html: &str) -> Vec<&str> {
+    html.split('<').skip(1).filter_map(|rest| rest.split_once('>')).map(|(tag, _)| tag).collect()
+}
+
+fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
+    let rest = tag.split_once(&format!(" {name}=\""))?.1;
+    rest.split_once('"').map(|(value, _)| value)
+}
+
+#[test]
+fn nothing_that_was_typed_becomes_markup() {
+    let hostile = [Country { code: "KE", name: HOSTILE, dial: 1, example: HOSTILE }];
+    let plain = [Country { code: "KE", name: "x", dial: 1, example: "x" }];
+    let calm: BTreeMap<_, _> = pages(Texts::all("x"), &plain).into_iter().collect();
+    for (name, page) in pages(Texts::all(HOSTILE), &hostile) {
+        let (page, calm) = (page.into_string(), calm[name].clone().into_string());
+        assert_eq!(tags(&page).len(), tags(&calm).len(), "{name} has other tags than with a calm text");
+        assert!(!page.contains("<script>") && !page.contains("<img src=x"), "{name}");
+        for tag in tags(&page) {
+            // An attribute that was broken out of would stand outside its quotes.
+            let outside: String = tag.split('"').step_by(2).collect();
+            assert!(!outside.contains("onerror"), "{name}: <{tag}>");
+        }
+    }
+}
+
+#[test]
+fn the_demo_and_the_mails_escape_what_they_show() {
+    let fields = [(HOSTILE, HOSTILE), ("Remote-User", HOSTILE)];
+    let demo = Demo { portal: "/.auth", method: HOSTILE, target: HOSTILE, fields: &fields, identity: &["remote-user"] };
+    assert!(!demo.render().into_string().contains("<script"));
+    for mail in mails(HOSTILE) {
+        assert!(!mail.html.contains("<script"), "{}", mail.html);
+    }
+}
+
+#[test]
+fn no_page_needs_more_than_the_strict_policy() {
+    for (name, page) in pages(Texts::FRIENDLY, &countries()) {
+        for tag in tags(&page.into_string()) {
+            assert!(attribute(tag, "style").is_none() && !tag.starts_with("style"), "{name}: <{tag}>");
+            assert!(!tag.starts_with("script") || attribute(tag, "src").is_some(), "{name}: <{tag}>");
+            assert!(!tag.split(' ').any(|part| part.starts_with("on")), "{name}: <{tag}>");
+            assert!(!tag.contains("javascript:"), "{name}: <{tag}>");
+        }
+    }
+}
+
+#[test]
+fn every_form_posts_with_its_token() {
+    let mut forms = 0;
+    for (name, page) in pages(Texts::FRIENDLY, &countries()) {
+        for form in page.into_string().split("<form").skip(1) {
+            let form = form.split_once("</form>").map_or(form, |(form, _)| form);
+            assert!(form.starts_with(r#" method="post" action="/.auth/"#), "{name}: {form}");
+            assert_eq!(form.matches(r#"<input type="hidden" name="csrf" value="csrf-token"#).count(), 1, "{name}");
+            forms += 1;
+        }
+    }
+    assert!(forms > 30, "{forms}");
+}
+
+#[test]
+fn fields_tell_password_managers_and_keyboards_what_they_are() {
+    let expected: &[(&str, &[(&str, &str)])] = &[
+        ("sign-in", &[("identifier", "username webauthn"), ("password", "current-password")]),
+        (
+            "register",
+            &[
+                ("first_name", "given-name"),
+                ("last_name", "family-name"),
+                ("username", "username"),
+                ("email", "email"),
+                ("password", "new-password"),
+                ("password_confirm", "new-password"),
+            ],
+        ),
+        ("edit", &[("first_name", "given-name"), ("last_name", "family-name"), ("username", "username")]),
+        (
+            "password",
+            &[
+                ("username", "username"),
+                ("current_password", "current-password"),
+                ("password", "new-password"),
+                ("password_confirm", "new-password"),
+            ],
+        ),
+        ("forgotten", &[("email", "email")]),
+        ("reset", &[("password", "new-password"), ("password_confirm", "new-password")]),
+        ("verify", &[("code", "one-time-code")]),
+        ("enrol-code", &[("code", "one-time-code")]),
+        ("enable", &[("country", "country"), ("phone", "tel-national")]),
+        ("disable", &[("username", "username"), ("password", "current-password")]),
+    ];
+    let all: BTreeMap<_, _> = pages(Texts::FRIENDLY, &countries()).into_iter().collect();
+    for (name, fields) in expected {
+        let page = all[name].clone().into_string();
+        for (field, token) in *fields {
+            let found = tags(&page).into_iter().find(|tag| attribute(tag, "name") == Some(field));
+            assert_eq!(found.and_then(|tag| attribute(tag, "autocomplete")), Some(*token), "{name}: {field}");
+        }
+    }
+    let code = all["verify"].clone().into_string();
+    assert!(code.contains(r#"inputmode="numeric""#) && code.contains("autofocus"));
+}
+
+#[test]
+fn every_field_has_a_label_and_every_id_is_its_own() {
+    for (name, page) in pages(Texts::FRIENDLY, &countries()) {
+        let page = page.into_string();
+        let tags = tags(&page);
+        let ids: Vec<_> = tags.iter().filter_map(|tag| attribute(tag, "id")).collect();
+        for (index, id) in ids.iter().enumerate() {
+            assert!(!ids[..index].contains(id), "{name}: two elements have the id {id}");
+        }
+        for tag in &tags {
+            for referred in attribute(tag, "aria-describedby").into_iter().flat_map(str::split_whitespace) {
+                assert!(ids.contains(&referred), "{name}: {referred} is nowhere");
+            }
+            if let Some(target) = attribute(tag, "for") {
+                assert!(ids.contains(&target), "{name}: the label of {target} labels nothing");
+            }
+            if tag.starts_with("input #") || tag.starts_with("select") || tag.starts_with("textarea") {
+                let id = attribute(tag, "id").unwrap_or_default();
+                assert!(page.contains(&format!(r#"<label for="{id}">"#)), "{name}: {id} has no label");
+            }
+        }
+        assert!(page.matches(" autofocus").count() <= 1, "{name}: two fields want the focus");
+        assert_eq!(page.matches("<h1>").count(), 1, "{name}");
+    }
+}
+
+#[test]
+fn passwords_and_codes_are_never_shown_again() {
+    for (name, page) in pages(Texts::FRIENDLY, &countries()) {
+        for tag in tags(&page.into_string()) {
+            if attribute(tag, "type") == Some("password") || attribute(tag, "name") == Some("code") {
+                assert_eq!(attribute(tag, "value"), None, "{name}: <{tag}>");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_typed_comes_back_with_the_error_beside_its_field() {
+    let all: BTreeMap<_, _> = pages(Texts::FRIENDLY, &countries()).into_iter().collect();
+    let page = all["register-errors"].clone().into_string();
+    assert!(page.contains("<title>Error: Create account – Vestibule</title>"));
+    for (field, typed) in [("first_name", "Ada Lovelace"), ("username", "ada"), ("email", "ada@example.org")] {
+        let tag = tags(&page).into_iter().find(|tag| attribute(tag, "name") == Some(field)).unwrap_or_default();
+        assert_eq!(attribute(tag, "value"), Some(typed), "{field}");
+    }
+    let wrong = tags(&page).into_iter().find(|tag| attribute(tag, "name") == Some("username")).unwrap_or_default();
+    assert_eq!(attribute(wrong, "aria-invalid"), Some("true"));
+    assert_eq!(attribute(wrong, "aria-describedby"), Some("username-hint username-error"));
+    assert!(wrong.contains(" autofocus"));
+    assert!(page.contains(r##"<a href="#password">"##), "the summary leads to the field");
+    assert!(page.contains(r#"role="alert""#));
+}
+
+#[test]
+fn page_stylesheet_and_script_weigh_at_most_thirty_kilobytes() {
+    let shared: usize = assets()[..2].iter().map(|asset| asset.body.len()).sum();
+    for (name, page) in pages(Texts::FRIENDLY, &countries()) {
+        let bytes = shared + page.into_string().len();
+        assert!(bytes <= 30_000, "{name} has {bytes} bytes");
+    }
+}
+
+#[test]
+fn assets_are_found_by_their_hashed_name_only() {
+    for asset in assets() {
+        assert_eq!(templates::asset::find(&asset.file_name()), Some(asset));
+        assert_eq!(asset.hash.len(), 16);
+        assert_eq!(templates::asset::find(&format!("{}.{}", asset.name, asset.ext)), None);
+    }
+}
+
+#[test]
+fn both_parts_of_a_mail_say_the_same() {
+    for mail in mails("Wiki") {
+        assert!(!mail.subject.is_empty());
+        assert!(
+            mail.text.contains("If this wasn't you") && mail.html.contains("If this wasn't you"),
+            "{}",
+            mail.subject
+        );
+        assert!(mail.text.contains("https://login.example/"), "{}", mail.text);
+        assert!(mail.html.matches("href=\"https://login.example/").count() == 2, "one link, as a button and as text");
+        assert!(!mail.html.contains("<img") && !mail.html.contains("url("), "nothing is fetched");
+        assert!(mail.text.lines().all(|line| line.chars().count() <= 78), "{}", mail.text);
+    }
+}
+
+fn mails(site_name: &str) -> Vec<templates::MailBody> {
+    let first_name = site_name;
+    let link = "https://login.example/.auth/x?token=c2VjcmV0LXRva2VuLWlu";
+    let lives = std::time::Duration::from_secs(600);
+    vec![
+        mail::ConfirmRegistration { site_name, first_name, link, lives }.body(),
+        mail::AddressTaken { site_name, first_name, login: link, forgot: "https://login.example/forgot" }.body(),
+        mail::ResetLink { site_name, first_name, username: "ada", link, lives }.body(),
+        mail::PasswordChanged { site_name, first_name, at: NOW, forgot: link }.body(),
+        mail::FactorOn {
+            site_name, first_name, channel: Channel::Sms, masked: "•••• 42", at: NOW, forgot: link
+        }
+        .body(),
+        mail::FactorOff { site_name, first_name, at: NOW, forgot: link }.body(),
+    ]
+}
