@@ -1,0 +1,334 @@
+//! The Redis store: `s:` records, `t:` activity, `a:` a set per account, `f:` what waits in flows, `g:` fences.
+//!
+//! One `ConnectionManager`, made at first use and made anew when the server stays silent: a time-out does not count as a
+//! broken connection there, so that a half-open one would be kept. Whatever Redis answers instead of what was asked
+//! (`OOM`, `READONLY`, `LOADING`, `NOPERM`) is *unreachable*, never *absent*. Needs Redis 6 and one server (scripts
+//! build keys from the prefix; a cluster needs hash tags first).
+
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use ::redis::{
+    Client, Cmd, FromRedisValue, IntoConnectionInfo, ProtocolVersion, RedisError, RedisResult, Script,
+    ScriptInvocation,
+    aio::{ConnectionManager, ConnectionManagerConfig},
+    io::tcp::TcpSettings,
+};
+
+use super::{
+    Unreachable,
+    activity::Beat,
+    id::Key,
+    record::Sid,
+    scripts::Scripts,
+    store::{FENCE_SPAN, Fresh, NotOpened, SessionStore, Stored},
+};
+use crate::{identity::account::AccountId, world::UnixMillis};
+
+/// A link to one Redis server.
+pub struct Redis {
+    client: Client,
+    /// Before every key: `vestibule:`.
+    prefix: String,
+    scripts: Scripts,
+    link: Mutex<Option<ConnectionManager>>,
+    /// Counts links, so that one silence drops one link.
+    links: AtomicU64,
+}
+
+/// What Redis is asked: it may be put twice.
+enum Question<'a> {
+    Command(Cmd),
+    Script(ScriptInvocation<'a>),
+}
+
+impl Question<'_> {
+    fn command(name: &str, args: &[String]) -> Self {
+        let mut command = ::redis::cmd(name);
+        command.arg(args);
+        Self::Command(command)
+    }
+
+    async fn put<T: FromRedisValue>(&self, link: &mut ConnectionManager) -> RedisResult<T> {
+        match self {
+            Self::Command(command) => command.query_async(link).await,
+            Self::Script(invocation) => invocation.invoke_async(link).await,
+        }
+    }
+}
+
+impl Redis {
+    /// Reads the URL; connects at first use.
+    ///
+    /// # Errors
+    /// When the URL cannot be read.
+    pub(crate) fn new(url: &str, prefix: &str) -> Result<Self, NotOpened> {
+        let info = url.into_connection_info().map_err(NotOpened::Url)?;
+        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        let tcp = TcpSettings::default().set_nodelay(true);
+        let info = info.set_redis_settings(settings).set_tcp_settings(tcp);
+        Ok(Self {
+            client: Client::open(info).map_err(NotOpened::Url)?,
+            prefix: prefix.to_owned(),
+            scripts: Scripts::new(),
+            link: Mutex::new(None),
+            links: AtomicU64::new(0),
+        })
+    }
+
+    fn key(&self, kind: char, key: &Key) -> String {
+        format!("{}{kind}:{}", self.prefix, key.hex())
+    }
+
+    fn of(&self, kind: char, account: &AccountId) -> String {
+        format!("{}{kind}:{}", self.prefix, account.0)
+    }
+
+    fn link(&self) -> RedisResult<(u64, ConnectionManager)> {
+        let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+        let manager = match &*link {
+            Some(manager) => manager.clone(),
+            None => {
+                let config = ConnectionManagerConfig::new()
+                    .set_connection_timeout(Some(CONNECT))
+                    .set_response_timeout(Some(ANSWER))
+                    // `ask` tries again itself, within its own time.
+                    .set_number_of_retries(0)
+                    .set_pipeline_buffer_size(1024);
+                let manager = self.client.get_connection_manager_lazy(config)?;
+                self.links.fetch_add(1, Ordering::SeqCst);
+                link.insert(manager).clone()
+            }
+        };
+        Ok((self.links.load(Ordering::SeqCst), manager))
+    }
+
+    /// Nothing came back over this link: the next question opens a new one.
+    fn drop_link(&self, number: u64) {
+        let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.links.load(Ordering::SeqCst) == number {
+            *link = None;
+        }
+    }
+
+    /// Asks; once more at once if the connection turned out to be broken. Asking twice never does harm: what is asked
+    /// is a reading, or a step that finds its own work done (and then refuses, the safe side).
+    async fn ask<T: FromRedisValue>(&self, question: Question<'_>) -> Result<T, Unreachable> {
+        let mut again = true;
+        loop {
+            let (number, mut link) = self.link()?;
+            let error = match tokio::time::timeout(WHOLE, question.put(&mut link)).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(error)) => error,
+                Err(_) => {
+                    self.drop_link(number);
+                    return Err(Unreachable(Box::new(std::io::Error::from(std::io::ErrorKind::TimedOut))));
+                }
+            };
+            if error.is_timeout() {
+                self.drop_link(number);
+                return Err(error.into());
+            }
+            if !(again && error.is_io_error()) {
+                return Err(error.into());
+            }
+            again = false;
+        }
+    }
+
+    async fn pairs(&self, keys: &[Key]) -> Result<Vec<Option<Stored>>, Unreachable> {
+        let mut found = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(BATCH) {
+            let names: Vec<String> = keys.iter().flat_map(|key| [self.key('s', key), self.key('t', key)]).collect();
+            let values: Vec<Option<Vec<u8>>> = self.ask(Question::command("MGET", &names)).await?;
+            if values.len() != names.len() {
+                return Err(Unreachable("Redis answered something else than was asked".into()));
+            }
+            found.extend(values.chunks_exact(2).map(pair));
+        }
+        Ok(found)
+    }
+
+    async fn run<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        keys: &[String],
+        args: &[String],
+    ) -> Result<T, Unreachable> {
+        let mut invocation = script.prepare_invoke();
+        for key in keys {
+            invocation.key(key);
+        }
+        for arg in args {
+            invocation.arg(arg);
+        }
+        self.ask(Question::Script(invocation)).await
+    }
+}
+
+impl SessionStore for Redis {
+    async fn read(&self, key: Key) -> Result<Option<Stored>, Unreachable> {
+        Ok(self.pairs(&[key]).await?.pop().flatten())
+    }
+
+    async fn read_many(&self, keys: &[Key]) -> Result<Vec<Option<Stored>>, Unreachable> {
+        self.pairs(keys).await
+    }
+
+    async fn of_account(&self, account: &AccountId) -> Result<Vec<(Key, Stored)>, Unreachable> {
+        let set = self.of('a', account);
+        let members: Vec<String> = self.ask(Question::command("SMEMBERS", &[set])).await?;
+        let keys: Vec<Key> = members.iter().filter_map(|member| Key::from_hex(member)).collect();
+        let found = self.pairs(&keys).await?;
+        Ok(keys.into_iter().zip(found).filter_map(|(key, stored)| Some((key, stored?))).collect())
+    }
+
+    async fn create(&self, fresh: Fresh, replaces: Option<(Key, AccountId)>) -> Result<bool, Unreachable> {
+        let account = &fresh.record.account;
+        let mut keys =
+            vec![self.key('s', &fresh.key), self.key('t', &fresh.key), self.of('a', account), self.of('g', account)];
+        let mut args = vec![
+            fresh.key.hex(),
+            fresh.raw,
+            millis(fresh.record.expires_at.since(fresh.now)),
+            fresh.now.0.to_string(),
+            millis(fresh.record.idle),
+            fresh.record.generation.to_string(),
+            self.prefix.clone(),
+        ];
+        if let Some((old, owner)) = replaces {
+            keys.extend([self.key('s', &old), self.key('t', &old), self.of('a', &owner)]);
+            args.push(old.hex());
+        }
+        self.run(&self.scripts.create, &keys, &args).await
+    }
+
+    async fn rotate(&self, old: Key, raw: String, fresh: Fresh) -> Result<bool, Unreachable> {
+        let keys = [
+            self.key('s', &old),
+            self.key('t', &old),
+            self.key('s', &fresh.key),
+            self.key('t', &fresh.key),
+            self.of('a', &fresh.record.account),
+        ];
+        let args = [
+            raw,
+            fresh.raw,
+            millis(fresh.record.expires_at.since(fresh.now)),
+            fresh.now.0.to_string(),
+            millis(fresh.record.idle),
+            old.hex(),
+            fresh.key.hex(),
+        ];
+        self.run(&self.scripts.rotate, &keys, &args).await
+    }
+
+    async fn rewrite(&self, key: Key, raw: String, new: String) -> Result<bool, Unreachable> {
+        self.run(&self.scripts.rewrite, &[self.key('s', &key)], &[raw, new]).await
+    }
+
+    async fn end(&self, key: Key, account: &AccountId) -> Result<bool, Unreachable> {
+        let keys = [self.key('s', &key), self.key('t', &key), self.of('a', account)];
+        self.run(&self.scripts.end, &keys, &[key.hex()]).await
+    }
+
+    async fn end_account(
+        &self,
+        account: &AccountId,
+        except: Option<&Sid>,
+        generation: i64,
+        _now: UnixMillis,
+    ) -> Result<Vec<Key>, Unreachable> {
+        let keys = [self.of('g', account), self.of('a', account)];
+        let args = [
+            generation.to_string(),
+            millis(FENCE_SPAN),
+            self.prefix.clone(),
+            except.map_or_else(String::new, |sid| sid.0.to_string()),
+        ];
+        let ended: Vec<String> = self.run(&self.scripts.end_account, &keys, &args).await?;
+        Ok(ended.iter().filter_map(|hex| Key::from_hex(hex)).collect())
+    }
+
+    async fn fence(&self, account: &AccountId, generation: i64, _now: UnixMillis) -> Result<(), Unreachable> {
+        self.run(&self.scripts.fence, &[self.of('g', account)], &[generation.to_string(), millis(FENCE_SPAN)]).await
+    }
+
+    async fn beat(&self, beats: &[Beat], now: UnixMillis) -> Result<(), Unreachable> {
+        for beats in beats.chunks(BATCH) {
+            let mut keys = Vec::with_capacity(2 * beats.len());
+            let mut args = Vec::with_capacity(2 * beats.len());
+            for beat in beats {
+                // Counted from the use, not from its writing: a late write prolongs nothing.
+                let left = beat.seen.plus(beat.idle).since(now);
+                if !left.is_zero() {
+                    keys.extend([self.key('s', &beat.key), self.key('t', &beat.key)]);
+                    args.extend([beat.seen.0.to_string(), millis(left)]);
+                }
+            }
+            if !keys.is_empty() {
+                let () = self.run(&self.scripts.beat, &keys, &args).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn hold(&self, flow: Key, body: String, ttl: Duration, _now: UnixMillis) -> Result<(), Unreachable> {
+        self.ask(Question::command("SET", &[self.key('f', &flow), body, "PX".to_owned(), millis(ttl)])).await
+    }
+
+    async fn held(&self, flow: Key, _now: UnixMillis) -> Result<Option<String>, Unreachable> {
+        self.ask(Question::command("GET", &[self.key('f', &flow)])).await
+    }
+
+    async fn release(&self, flow: Key, _now: UnixMillis) -> Result<bool, Unreachable> {
+        self.ask(Question::command("DEL", &[self.key('f', &flow)])).await
+    }
+
+    async fn sweep(&self, _now: UnixMillis) -> Result<(), Unreachable> {
+        Ok(())
+    }
+
+    async fn ready(&self) -> Result<(), Unreachable> {
+        self.ask::<String>(Question::command("PING", &[])).await.map(|_| ())
+    }
+}
+
+impl std::fmt::Debug for Redis {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The client's URL may hold a password.
+        f.write_str("Redis(…)")
+    }
+}
+
+impl From<RedisError> for Unreachable {
+    fn from(error: RedisError) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+fn pair(values: &[Option<Vec<u8>>]) -> Option<Stored> {
+    let [record, activity] = values else { return None };
+    let raw = String::from_utf8_lossy(record.as_deref()?).into_owned();
+    let active_at = activity.as_deref().and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+    Stored::parse(raw, active_at.map(UnixMillis))
+}
+
+/// A span for `PX`, at least one millisecond: Redis refuses zero.
+fn millis(span: Duration) -> String {
+    span.as_millis().clamp(1, i64::MAX as u128).to_string()
+}
+
+/// To connect, greeting included.
+const CONNECT: Duration = Duration::from_secs(1);
+/// From a command to its answer.
+const ANSWER: Duration = Duration::from_millis(1_500);
+/// For one question, connecting included.
+const WHOLE: Duration = Duration::from_secs(2);
+/// Keys in one command.
+const BATCH: usize = 256;
