@@ -135,7 +135,7 @@ fn wanted(groups: &[&[String]]) -> String {
 pub(super) mod examples {
     //! Policies, requests and people for the tables of this room.
 
-    use std::{sync::Arc, time::Duration};
+    use std::time::Duration;
 
     use super::*;
     use crate::{
@@ -146,7 +146,7 @@ pub(super) mod examples {
         identity::{self, Shown, account::AccountId},
         inbound::{Connection, Reader},
         policy::Policy,
-        session::{Key, Live, Sid},
+        session::{Live, Sid},
         world::Entropy,
     };
 
@@ -177,24 +177,20 @@ pub(super) mod examples {
 
     pub(in crate::policy) fn person(groups: &[&str], methods: &[identity::Method]) -> Subject {
         let at = UnixMillis(0);
-        Subject::Session(Live {
-            record: Arc::new(Record {
-                sid: Sid("s".into()),
-                account: AccountId("a".into()),
-                username: "ada".into(),
-                name: "Ada".into(),
-                email: None,
-                groups: groups.iter().map(|group| (*group).to_owned()).collect(),
-                factors: methods.iter().map(|method| Shown { method: *method, at }).collect(),
-                created_at: at,
-                expires_at: UnixMillis(1000),
-                idle: Duration::from_secs(1),
-                generation: 0,
-                remember: false,
-            }),
-            idle_expires_at: UnixMillis(500),
-            key: Key([0; 32]),
-        })
+        Subject::Session(Live::for_testing(Record {
+            sid: Sid("s".into()),
+            account: AccountId("a".into()),
+            username: "ada".into(),
+            name: "Ada".into(),
+            email: None,
+            groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+            factors: methods.iter().map(|method| Shown { method: *method, at }).collect(),
+            created_at: at,
+            expires_at: UnixMillis(1000),
+            idle: Duration::from_secs(1),
+            generation: 0,
+            remember: false,
+        }))
     }
 }
 
