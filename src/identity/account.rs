@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{config::verify::Channel, world::UnixMillis};
+use crate::{
+    config::verify::Channel,
+    verify::Destination,
+    world::UnixMillis,
+};
 
 /// `sub`: a UUIDv7 as text; never changes, never reused.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -72,12 +76,21 @@ impl Account {
     pub fn name(&self) -> String {
         format!("{} {}", self.first_name, self.last_name).trim().to_owned()
     }
+
+    /// Where that factor's codes go, as pages show it: `•••• 42` or `a•••@example.org`.
+    #[must_use]
+    pub fn masked(&self, factor: &FactorKind) -> String {
+        match factor {
+            FactorKind::Phone { number, .. } => Destination::Phone(number.clone()).masked(),
+            FactorKind::Email => Destination::Email(self.email.clone()).masked(),
+        }
+    }
 }
 
 /// A second factor that is on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Factor {
-    /// Own id, UUIDv7.
+    /// Own id; never reused.
     pub id: String,
     /// What it is.
     pub kind: FactorKind,
@@ -96,4 +109,17 @@ pub enum FactorKind {
         /// What the person prefers.
         channel: Channel,
     },
+    /// Twilio Verify to the account's own confirmed address. A code there says nothing about a phone, so there is none.
+    Email,
+}
+
+impl FactorKind {
+    /// What the person prefers.
+    #[must_use]
+    pub fn channel(&self) -> Channel {
+        match self {
+            Self::Phone { channel, .. } => *channel,
+            Self::Email => Channel::Email,
+        }
+    }
 }

@@ -28,20 +28,25 @@ pub struct Challenge {
     pub fell_back: bool,
     /// When "send again" works.
     pub resend_at: UnixMillis,
+    /// How many codes were sent: each wait is longer than the last.
+    #[serde(default)]
+    pub sends: u32,
 }
 
-/// A phone being enrolled.
+/// A phone, or the account's own address, being enrolled.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Enrolment {
     /// Whose.
     pub account: AccountId,
-    /// E.164.
-    pub number: String,
+    /// Changes with every guarded change of the account: an enrolment from before it is stale.
+    pub generation: i64,
+    /// E.164; `None` when the codes go to the account's address.
+    pub number: Option<String>,
     /// `•••• 42`
     pub masked: String,
-    /// Ways to send.
+    /// Ways to send, in the order shown.
     pub channels: Vec<Channel>,
-    /// Preferred.
+    /// Last used; becomes the preferred one.
     pub channel: Channel,
     /// The verification under way.
     pub started: Started,
@@ -49,4 +54,7 @@ pub struct Enrolment {
     pub fell_back: bool,
     /// When "send again" works.
     pub resend_at: UnixMillis,
+    /// How many codes were sent: each wait is longer than the last.
+    #[serde(default)]
+    pub sends: u32,
 }
