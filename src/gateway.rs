@@ -1,20 +1,39 @@
 //! Serve one request. The outer half times, logs and turns errors into answers; the inner half is straight `?`.
+//!
+//! `read → route → resume → decide → forward | page`. Errors become statuses in `gateway/respond.rs` and nowhere else.
 
-use std::sync::Arc;
+mod entry;
+mod leftover;
+mod respond;
+mod seen;
 
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use futures_util::FutureExt;
+use http::{HeaderValue, StatusCode, header::STRICT_TRANSPORT_SECURITY, request::Parts};
 use hyper::body::Incoming;
 use tokio::runtime::Handle;
 
+use self::{
+    entry::Entry,
+    leftover::Leftover,
+    respond::{Failure, Responder},
+    seen::Seen,
+};
 use crate::{
     config,
     identity::Identity,
-    inbound::{Connection, Reader, answer::Answer},
+    inbound::{Connection, Reader, Request, answer::Answer},
     listener::Service,
-    policy::Policy,
-    portal::Portal,
+    policy::{Decision, Grant, Place, Policy, Subject},
+    portal::{Portal, Problem},
     proxy::Proxy,
-    session::Sessions,
-    world::Clock,
+    session::{Resumed, Sessions},
+    world::{Clock, UnixMillis},
 };
 
 /// What a gateway stands on. One per data thread; everything but `proxy` is a cheap clone.
@@ -40,21 +59,152 @@ pub struct Rooms {
 
 /// One data thread's gateway.
 #[derive(Debug)]
-pub struct Gateway {}
+pub struct Gateway {
+    rooms: Rooms,
+    /// What a misdirected person should have typed.
+    portal_authority: String,
+    /// Its members see which upstream does not answer.
+    admin_group: String,
+    /// Set when people come by https: browsers then never come otherwise again.
+    transport_security: Option<HeaderValue>,
+    seen: Seen,
+}
 
-#[expect(clippy::todo, unused_variables, reason = "being laid")]
 impl Gateway {
-    /// `portal`: for the Strict-Transport-Security of every answer and the host that pages name; `admin_group`: its members see which upstream
-    /// does not answer.
+    /// `portal`: for the Strict-Transport-Security of every answer and the host that pages name; `admin_group`: its members see
+    /// which upstream does not answer.
     #[must_use]
     pub fn new(rooms: Rooms, portal: &config::portal::Portal, admin_group: &str) -> Self {
-        todo!()
+        Self {
+            rooms,
+            portal_authority: portal.url.authority(),
+            admin_group: admin_group.to_owned(),
+            transport_security: portal.url.secure.then(|| HeaderValue::from_static("max-age=31536000")),
+            seen: Seen::default(),
+        }
+    }
+
+    /// Read, route, recognise, decide, then forward or show a page.
+    async fn answer(
+        &self,
+        request: http::Request<Incoming>,
+        connection: &Connection,
+        entry: &mut Entry,
+    ) -> Result<Answer, Failure> {
+        let (parts, body) = request.into_parts();
+        let request = self.read(parts, body, connection)?;
+        entry.read(&request.view);
+        let (request, place) = self.route(request, connection)?;
+        entry.routed(&place);
+        let now = self.rooms.clock.now();
+        let subject = self.subject(&request, &place, now).await;
+        entry.recognised(&subject);
+        let grant = granted(self.rooms.policy.decide(request, place, subject, now))?;
+        self.note_seen(grant.subject(), now);
+        match grant.place() {
+            Place::Site(site) => {
+                let site = Arc::clone(site);
+                let sees_upstream = self.sees_upstream(grant.subject());
+                let forwarded = self.rooms.proxy.forward(grant, connection).await;
+                forwarded.map_err(|error| Failure::Upstream { site, sees_upstream, error })
+            }
+            Place::Portal(_) => self.page(grant, connection).await,
+        }
+    }
+
+    fn read(&self, parts: Parts, body: Incoming, connection: &Connection) -> Result<Request, Failure> {
+        match self.rooms.reader.read(&parts, connection) {
+            Ok(view) => Ok(Request { view, parts, body }),
+            Err(malformed) => Err(Failure::Malformed(malformed, Leftover::of(&parts, body))),
+        }
+    }
+
+    fn route(&self, request: Request, connection: &Connection) -> Result<(Request, Place), Failure> {
+        match self.rooms.policy.route(&request.view, connection) {
+            Ok(place) => Ok((request, place)),
+            Err(misdirected) => Err(Failure::Misdirected(misdirected, Box::new(request))),
+        }
+    }
+
+    async fn subject(&self, request: &Request, place: &Place, now: UnixMillis) -> Subject {
+        // Assets are for everyone and cached for a year: no lookup for them.
+        if matches!(place, Place::Portal(page) if page.path.starts_with("assets/")) {
+            return Subject::Anonymous { ended: false };
+        }
+        match self.rooms.sessions.resume(&request.parts.headers, now).await {
+            Resumed::Live(live) => Subject::Session(live),
+            Resumed::Absent => Subject::Anonymous { ended: false },
+            Resumed::Invalid { ended } => Subject::Anonymous { ended },
+            Resumed::Unreachable => Subject::Unknown,
+        }
+    }
+
+    /// Pages hash passwords and speak SQL: they run on the service runtime, and go on when the client goes away.
+    async fn page(&self, grant: Grant, connection: &Connection) -> Result<Answer, Failure> {
+        let (portal, connection) = (self.rooms.portal.clone(), connection.clone());
+        let page = self.rooms.service.spawn(async move { portal.serve(grant, &connection).await });
+        page.await.map_err(Failure::Page)
+    }
+
+    fn sees_upstream(&self, subject: &Subject) -> bool {
+        matches!(subject, Subject::Session(live) if live.record.groups.contains(&self.admin_group))
+    }
+
+    /// Fire and forget: "last seen" is worth a write a minute, and no waiting.
+    fn note_seen(&self, subject: &Subject, now: UnixMillis) {
+        let Subject::Session(live) = subject else { return };
+        let account = &live.record.account;
+        if self.seen.due(account, now) {
+            let (identity, account) = (self.rooms.identity.clone(), account.clone());
+            self.rooms.service.spawn(async move {
+                if let Err(error) = identity.seen(&account, now).await {
+                    tracing::debug!(account = %account.0, %error, "last seen was not written");
+                }
+            });
+        }
+    }
+
+    fn responder(&self) -> Responder<'_> {
+        Responder { portal: &self.rooms.portal, portal_authority: &self.portal_authority }
+    }
+
+    /// A panic is our fault and this request's alone.
+    fn panicked(&self, entry: &Entry, panic: &(dyn Any + Send)) -> Answer {
+        let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        tracing::error!(id = entry.id(), panic = said.unwrap_or("?"), "serving a request panicked");
+        let page = || self.rooms.portal.problem(entry.view(), Problem::Internal);
+        // The page may be what panicked.
+        catch_unwind(AssertUnwindSafe(page)).unwrap_or_else(|_| {
+            let mut bare = Answer::new("Something went wrong here.\n".into());
+            *bare.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            bare
+        })
     }
 }
 
-#[expect(clippy::todo, reason = "being laid")]
 impl Service for Gateway {
-    async fn serve(&self, _request: http::Request<Incoming>, _connection: &Connection) -> Answer {
-        todo!()
+    async fn serve(&self, request: http::Request<Incoming>, connection: &Connection) -> Answer {
+        let mut entry = Entry::begin(request.method().clone());
+        let version = request.version();
+        let served = async {
+            match self.answer(request, connection, &mut entry).await {
+                Ok(answer) => answer,
+                Err(failure) => self.responder().respond(failure, &mut entry, version, &self.rooms.reader).await,
+            }
+        };
+        let served = AssertUnwindSafe(served).catch_unwind().await;
+        let mut answer = served.unwrap_or_else(|panic| self.panicked(&entry, &*panic));
+        if let Some(transport_security) = &self.transport_security {
+            answer.headers_mut().entry(STRICT_TRANSPORT_SECURITY).or_insert_with(|| transport_security.clone());
+        }
+        entry.answered(answer.status());
+        answer
+    }
+}
+
+fn granted(decision: Decision) -> Result<Grant, Failure> {
+    match decision {
+        Decision::Allow(grant) => Ok(grant),
+        refusal => Err(Failure::Refused(Box::new(refusal))),
     }
 }
