@@ -9,6 +9,7 @@
 
 pub mod account;
 pub mod challenge;
+mod fields;
 mod hasher;
 mod ledger;
 mod letters;
@@ -26,6 +27,7 @@ mod second_factor;
 mod setup;
 mod sign_in;
 pub mod throttle;
+mod token;
 
 use std::sync::Arc;
 

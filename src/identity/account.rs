@@ -4,11 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    config::verify::Channel,
-    verify::Destination,
-    world::UnixMillis,
-};
+use crate::{config::verify::Channel, verify::Destination, world::UnixMillis};
 
 /// `sub`: a UUIDv7 as text; never changes, never reused.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -45,9 +45,7 @@ pub(super) enum Verified {
 
 impl Hasher {
     pub(super) fn new(settings: &config::password::Password) -> Self {
-        // The configuration checked these numbers; should it have missed something, OWASP's stand in.
-        let params = Params::new(settings.memory_kib, settings.iterations, settings.parallelism, None)
-            .unwrap_or_else(|_| Params::default());
+        let params = params(settings);
         // One core stays free for pages.
         let turns = thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1));
         Self { params, places: Arc::new(Semaphore::new(turns + QUEUE)), turns: Arc::new(Semaphore::new(turns)) }
@@ -95,6 +93,12 @@ impl Place {
         .await
         .map_err(internal)
     }
+}
+
+/// The configuration checked these numbers; should it have missed something, OWASP's stand in.
+pub(super) fn params(settings: &config::password::Password) -> Params {
+    Params::new(settings.memory_kib, settings.iterations, settings.parallelism, None)
+        .unwrap_or_else(|_| Params::default())
 }
 
 pub(super) fn hash(params: Params, password: &SecretString, salt: [u8; 16]) -> Result<String, Refusal> {

@@ -16,7 +16,7 @@ use crate::{
     world::UnixMillis,
 };
 
-pub(super) use self::{links::Purpose, registrations::Registration};
+pub(super) use self::{links::Purpose, names::Credentials, registrations::Registration};
 
 /// The accounts database, read with the operator's word on confirmation.
 #[derive(Debug)]
@@ -176,13 +176,21 @@ impl Ledger {
         Ok(())
     }
 
-    pub(super) async fn password_hash(&self, tx: &mut Tx, id: &AccountId) -> Result<Option<String>, StoreError> {
-        on!(tx, link => sqlx::query_scalar::<_, String>("SELECT password_hash FROM accounts WHERE id = $1")
-            .bind(&*id.0).fetch_optional(link))
-    }
-
+    /// Sets a password; a reset link sent before is worth nothing now.
     pub(super) async fn set_password(&self, tx: &mut Tx, id: &AccountId, hash: &str) -> Result<(), StoreError> {
         run!(tx, sqlx::query("UPDATE accounts SET password_hash = $2 WHERE id = $1").bind(&*id.0).bind(hash))?;
+        self.drop_links(tx, Purpose::Reset, &id.0).await
+    }
+
+    /// The same password, hashed anew; nothing happens when it was changed meanwhile.
+    pub(super) async fn renew_hash(&self, tx: &mut Tx, id: &AccountId, old: &str, new: &str) -> Result<(), StoreError> {
+        run!(
+            tx,
+            sqlx::query("UPDATE accounts SET password_hash = $3 WHERE id = $1 AND password_hash = $2")
+                .bind(&*id.0)
+                .bind(old)
+                .bind(new)
+        )?;
         Ok(())
     }
 

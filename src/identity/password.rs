@@ -1,1 +1,138 @@
-//! Being laid.
+//! Passwords as people type them: one normal form, long enough, not easy to guess.
+//!
+//! NIST SP 800-63B-4 §3.1.1: length in code points after normalisation, no composition rules, a blocklist; the list is
+//! zxcvbn's, with the person's own names and the site's name in it.
+
+use secrecy::{ExposeSecret, SecretString};
+use unicode_normalization::UnicodeNormalization;
+use zxcvbn::{Score, zxcvbn};
+
+use super::{
+    FieldError, Identity, Refusal,
+    hasher::{self, Place},
+};
+use crate::{
+    config,
+    world::{Entropy, NoEntropy},
+};
+
+/// NFC: what two keyboards send for one password is one password.
+pub(super) fn normal(typed: &SecretString) -> SecretString {
+    let typed = typed.expose_secret();
+    if typed.is_ascii() { typed.into() } else { typed.nfc().collect::<String>().into() }
+}
+
+/// Judges a password in its normal form; `own` are words that an attacker who knows the person tries first.
+///
+/// # Errors
+/// A sentence for the form: what is wrong and why.
+pub fn judge(password: &str, min_length: usize, own: &[String]) -> Result<(), String> {
+    let length = password.chars().count();
+    if length < min_length {
+        return Err(format!("Use at least {min_length} characters."));
+    }
+    if length > LONGEST {
+        return Err(format!("Use at most {LONGEST} characters."));
+    }
+    // Its cost grows faster than the length; what follows a hundred characters cannot make them weaker.
+    let beginning: String = password.chars().take(ESTIMATED).collect();
+    let own: Vec<&str> = own.iter().map(String::as_str).collect();
+    let estimate = zxcvbn(&beginning, &own);
+    if estimate.score() >= Score::Three {
+        return Ok(());
+    }
+    let mut message = String::from("This is easy to guess.");
+    if let Some(feedback) = estimate.feedback() {
+        let why = feedback.warning().map(|warning| warning.to_string());
+        let how = feedback.suggestions().first().map(ToString::to_string);
+        for sentence in why.into_iter().chain(how) {
+            message.push(' ');
+            message.push_str(&sentence);
+        }
+    }
+    Err(message)
+}
+
+/// A PHC string for the operator (`vestibule hash-password`). Costs what the settings say: not for an async thread.
+///
+/// # Errors
+/// [`Refusal::Internal`]
+pub fn hash_for_operator(
+    password: &SecretString,
+    settings: &config::password::Password,
+    entropy: &Entropy,
+) -> Result<String, Refusal> {
+    let salt = entropy.bytes().map_err(|error: NoEntropy| Refusal::Internal(Box::new(error)))?;
+    hasher::hash(hasher::params(settings), &normal(password), salt)
+}
+
+impl Identity {
+    /// Judges a new password typed twice. The outer error is ours, the inner one the form's.
+    pub(super) async fn new_password(
+        &self,
+        place: &Place,
+        typed: &SecretString,
+        confirm: &SecretString,
+        mut own: Vec<String>,
+    ) -> Result<Result<SecretString, FieldError>, Refusal> {
+        let (password, confirm) = (normal(typed), normal(confirm));
+        if password.expose_secret() != confirm.expose_secret() {
+            return Ok(Err(FieldError::new("password_confirm", "The two passwords differ. Type the same one twice.")));
+        }
+        let settings = &self.inner.settings;
+        own.push(settings.portal.name.clone());
+        own.push(settings.portal.url.host.clone());
+        let min_length = settings.password.min_length;
+        let judged = password.clone();
+        let verdict = place.run(move || judge(judged.expose_secret(), min_length, &own)).await?;
+        Ok(verdict.map(|()| password).map_err(|message| FieldError::new("password", message)))
+    }
+}
+
+/// What an attacker who knows the person tries first.
+pub(super) fn own_words(first_name: &str, last_name: &str, username: &str, email: &str) -> Vec<String> {
+    let parts = email.split(['@', '.', '+', '-', '_']).chain(username.split(['.', '-', '_']));
+    [first_name, last_name, username, email]
+        .into_iter()
+        .chain(parts)
+        .filter(|word| word.len() > 1)
+        .map(str::to_lowercase)
+        .collect()
+}
+
+/// Code points. Longer ones only cost time.
+const LONGEST: usize = 128;
+const ESTIMATED: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weak_passwords_are_refused_with_the_reason() {
+        let own = own_words("Grace", "Hopper", "grace.h", "grace.hopper@navy.example");
+        for (password, why) in [
+            ("short", "at least 10"),
+            ("password123", "easy to guess"),
+            ("aaaaaaaaaaaaaa", "easy to guess"),
+            ("gracehopper", "easy to guess"),
+            ("grace.hopper@navy.example", "easy to guess"),
+            ("qwertyuiop", "easy to guess"),
+        ] {
+            let message = judge(password, 10, &own).unwrap_err();
+            assert!(message.contains(why), "{password}: {message}");
+        }
+        assert_eq!(judge("violet-tram-undid-47", 10, &own), Ok(()));
+        assert!(judge(&"violet tram undid".repeat(8), 10, &own).unwrap_err().contains("at most 128"));
+    }
+
+    #[test]
+    fn length_counts_code_points_not_bytes() {
+        assert!(judge("äöüäöü", 10, &[]).unwrap_err().contains("at least 10"));
+    }
+
+    #[test]
+    fn two_spellings_of_one_password_are_one() {
+        assert_eq!(normal(&"caf\u{e9}".into()).expose_secret(), normal(&"cafe\u{301}".into()).expose_secret());
+    }
+}

@@ -1,1 +1,231 @@
-//! Being laid.
+//! What the operator does to people's accounts, from the command line, beside a running server.
+//!
+//! Every change writes its outbox row, so servers act on it within a second. The last administrator stays.
+
+use secrecy::SecretString;
+use templates::mail as words;
+
+use super::{
+    Identity, NewAccount, Refusal,
+    account::{Account, AccountId},
+    fields::{self, Faults},
+    ledger::{Carry, Registration},
+    names::{Email, Identifier, Username, canonical_identifier},
+    outbox::RowId,
+    register::{NAME_TAKEN, blank},
+};
+use crate::{storage::Tx, world::UnixMillis};
+
+/// Somebody the operator adds (`vestibule user add`).
+#[derive(Clone, Debug)]
+pub struct Addition {
+    /// 1–64 code points.
+    pub first_name: String,
+    /// 1–64 code points.
+    pub last_name: String,
+    /// `[a-z0-9._-]{2,32}` after folding case.
+    pub username: String,
+    /// An address; the operator vouches for it.
+    pub email: String,
+    /// Judged like everybody's.
+    pub password: SecretString,
+    /// Beside the administrators' group.
+    pub groups: Vec<String>,
+    /// Member of `accounts.admin_group`.
+    pub admin: bool,
+}
+
+impl Identity {
+    /// Adds a person; works with registration closed. Their username was given to them: they cannot change it.
+    ///
+    /// # Errors
+    /// [`Refusal::Fields`], [`Refusal::Store`].
+    pub async fn add(&self, addition: Addition, now: UnixMillis) -> Result<Account, Refusal> {
+        let mut groups = addition.groups;
+        if addition.admin {
+            groups.push(self.inner.settings.accounts.admin_group.clone());
+        }
+        let groups = judge_groups(&groups)?;
+        let typed = NewAccount {
+            first_name: addition.first_name,
+            last_name: addition.last_name,
+            username: addition.username,
+            email: addition.email,
+            password: addition.password.clone(),
+            password_confirm: addition.password,
+        };
+        let place = self.inner.hasher.enter()?;
+        let person = self.judge_person(&place, typed, async |_, _, _| Ok(())).await?;
+        let hash = place.hash(&person.password, &self.inner.entropy).await?;
+        let ledger = &self.inner.ledger;
+        let mut tx = ledger.db().write().await?;
+        let mut faults = Faults::default();
+        self.judge_free(&mut tx, &person.username, &person.email, &mut faults, now).await?;
+        faults.verdict()?;
+        let account = Account {
+            email_confirmed: true,
+            chose_username: false,
+            groups,
+            ..blank(self.fresh_id(now)?, &Registration::of(&person, String::new()), now)
+        };
+        ledger.insert(&mut tx, &account, person.email.key(), &hash).await?;
+        ledger.drop_registrations(&mut tx, person.email.key(), person.username.as_str()).await?;
+        tx.commit().await?;
+        Ok(account)
+    }
+
+    /// Accounts in the order of their usernames: the page after a username (`""` for the first).
+    ///
+    /// # Errors
+    /// [`Refusal::Store`]
+    pub async fn list(&self, after: &str, limit: u32) -> Result<Vec<Account>, Refusal> {
+        let ledger = &self.inner.ledger;
+        Ok(ledger.page(&mut ledger.db().read().await?, after, i64::from(limit)).await?)
+    }
+
+    /// The account with this username or e-mail address, in any spelling.
+    ///
+    /// # Errors
+    /// [`Refusal::Store`]
+    pub async fn find(&self, name_or_email: &str) -> Result<Option<Account>, Refusal> {
+        let canonical = canonical_identifier(name_or_email);
+        let ledger = &self.inner.ledger;
+        let mut tx = ledger.db().read().await?;
+        match ledger.find(&mut tx, Identifier::of(&canonical)).await? {
+            Some(found) => Ok(ledger.load(&mut tx, &AccountId(found.id.into())).await?),
+            None => Ok(None),
+        }
+    }
+
+    /// Ends the person's sessions; they cannot sign in until enabled again.
+    ///
+    /// # Errors
+    /// [`Refusal::LastAdministrator`], [`Refusal::Stale`] when there is no such account, [`Refusal::Store`].
+    pub async fn disable(&self, id: &AccountId, now: UnixMillis) -> Result<RowId, Refusal> {
+        let mut tx = self.inner.ledger.db().write().await?;
+        self.spare_last_administrator(&mut tx, id).await?;
+        self.inner.ledger.set_disabled(&mut tx, id, true).await?;
+        Ok(self.guarded(tx, id, Carry::End, now).await?.1)
+    }
+
+    /// Lets a disabled person sign in again.
+    ///
+    /// # Errors
+    /// [`Refusal::Stale`] when there is no such account, [`Refusal::Store`].
+    pub async fn enable(&self, id: &AccountId, now: UnixMillis) -> Result<RowId, Refusal> {
+        let mut tx = self.inner.ledger.db().write().await?;
+        self.inner.ledger.set_disabled(&mut tx, id, false).await?;
+        Ok(self.guarded(tx, id, Carry::Rewrite, now).await?.1)
+    }
+
+    /// Deletes an account and ends its sessions. Nobody else ever gets its username.
+    ///
+    /// # Errors
+    /// [`Refusal::LastAdministrator`], [`Refusal::Stale`] when there is no such account, [`Refusal::Store`].
+    pub async fn delete(&self, id: &AccountId, now: UnixMillis) -> Result<RowId, Refusal> {
+        let ledger = &self.inner.ledger;
+        let mut tx = ledger.db().write().await?;
+        self.spare_last_administrator(&mut tx, id).await?;
+        ledger.delete(&mut tx, id).await?;
+        let row = ledger.post(&mut tx, id, Carry::End, now).await?;
+        tx.commit().await?;
+        Ok(row)
+    }
+
+    /// Sets a password, ends the person's sessions, mails them.
+    ///
+    /// # Errors
+    /// [`Refusal::Fields`], [`Refusal::Stale`] when there is no such account, [`Refusal::Store`].
+    pub async fn set_password(
+        &self,
+        id: &AccountId,
+        password: &SecretString,
+        now: UnixMillis,
+    ) -> Result<RowId, Refusal> {
+        let owner = self.account(id).await?.ok_or(Refusal::Stale)?;
+        let hash = self.new_hash(&owner, password, password).await?;
+        let mut tx = self.inner.ledger.db().write().await?;
+        self.inner.ledger.set_password(&mut tx, id, &hash).await?;
+        let (owner, row) = self.guarded(tx, id, Carry::End, now).await?;
+        self.tell_password_changed(&owner, now);
+        Ok(row)
+    }
+
+    /// Turns every second factor off, ends the person's sessions, mails them.
+    ///
+    /// # Errors
+    /// [`Refusal::Stale`] when there is no such account, [`Refusal::Store`].
+    pub async fn reset_factors(&self, id: &AccountId, now: UnixMillis) -> Result<RowId, Refusal> {
+        let mut tx = self.inner.ledger.db().write().await?;
+        self.inner.ledger.remove_factors(&mut tx, id).await?;
+        let (owner, row) = self.guarded(tx, id, Carry::End, now).await?;
+        let settings = &self.inner.settings;
+        let body = words::FactorOff {
+            site_name: &settings.portal.name,
+            first_name: &owner.first_name,
+            at: now.0,
+            forgot: &settings.link("password/forgot"),
+        };
+        self.tell(&owner, body.body());
+        Ok(row)
+    }
+
+    /// Replaces the person's groups.
+    ///
+    /// # Errors
+    /// [`Refusal::LastAdministrator`], [`Refusal::Fields`], [`Refusal::Stale`] when there is no such account,
+    /// [`Refusal::Store`].
+    pub async fn set_groups(&self, id: &AccountId, groups: &[String], now: UnixMillis) -> Result<RowId, Refusal> {
+        let groups = judge_groups(groups)?;
+        let mut tx = self.inner.ledger.db().write().await?;
+        if groups.contains(&self.inner.settings.accounts.admin_group) {
+            self.inner.ledger.load(&mut tx, id).await?.ok_or(Refusal::Stale)?;
+        } else {
+            self.spare_last_administrator(&mut tx, id).await?;
+        }
+        self.inner.ledger.set_groups(&mut tx, id, &groups).await?;
+        Ok(self.guarded(tx, id, Carry::Rewrite, now).await?.1)
+    }
+
+    /// Refuses when this account is the only one left that can administrate. Two such changes at once cannot both pass:
+    /// writers take turns.
+    async fn spare_last_administrator(&self, tx: &mut Tx, id: &AccountId) -> Result<(), Refusal> {
+        let ledger = &self.inner.ledger;
+        let account = ledger.load(tx, id).await?.ok_or(Refusal::Stale)?;
+        let administrates = !account.disabled && account.groups.contains(&self.inner.settings.accounts.admin_group);
+        if administrates && ledger.administrators_beside(tx, Some(id)).await? == 0 {
+            return Err(Refusal::LastAdministrator);
+        }
+        Ok(())
+    }
+
+    /// Whether name and address are free, said openly: the operator may know.
+    pub(super) async fn judge_free(
+        &self,
+        tx: &mut Tx,
+        username: &Username,
+        email: &Email,
+        faults: &mut Faults,
+        now: UnixMillis,
+    ) -> Result<(), Refusal> {
+        let ledger = &self.inner.ledger;
+        if ledger.name_taken(tx, username.as_str(), None, Some(email.key()), now).await? {
+            faults.fault("username", NAME_TAKEN);
+        }
+        if ledger.find(tx, Identifier::Email(email.key())).await?.is_some() {
+            faults.fault("email", "There is an account with this e-mail address already.");
+        }
+        Ok(())
+    }
+}
+
+/// Sorted, each once.
+fn judge_groups(typed: &[String]) -> Result<Vec<String>, Refusal> {
+    let mut groups = Vec::with_capacity(typed.len());
+    for group in typed {
+        groups.push(fields::group(group).map_err(|message| Refusal::field("groups", message))?);
+    }
+    groups.sort_unstable();
+    groups.dedup();
+    Ok(groups)
+}

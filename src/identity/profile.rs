@@ -1,12 +1,17 @@
 //! What people change about their own account. Each guarded change is one transaction with its outbox row.
 
+use std::time::Duration;
+
 use secrecy::SecretString;
 
 use super::{
     Authenticated, Identity, ProfileEdit, Refusal,
     account::{Account, AccountId, Factor},
+    fields::{self, Faults},
     ledger::Carry,
+    names::Username,
     outbox::RowId,
+    register::NAME_TAKEN,
 };
 use crate::{storage::Tx, world::UnixMillis};
 
@@ -87,26 +92,106 @@ impl Identity {
     }
 }
 
-#[expect(clippy::todo, clippy::unused_async, unused_variables, reason = "being laid")]
 impl Identity {
     /// Writes `last_seen_at`, at most once a minute.
+    ///
+    /// # Errors
+    /// [`Refusal::Store`]
     pub async fn seen(&self, id: &AccountId, now: UnixMillis) -> Result<(), Refusal> {
-        todo!()
+        let seen = &self.inner.seen;
+        if seen.get(id).is_some_and(|last| now.since(last) < SEEN_EVERY && last <= now) {
+            return Ok(());
+        }
+        // Before the write: others who come meanwhile need not write as well.
+        seen.insert(id.clone(), now);
+        let written = self.write_seen(id, now).await;
+        if written.is_err() {
+            seen.remove(id);
+        }
+        written
     }
+
+    async fn write_seen(&self, id: &AccountId, now: UnixMillis) -> Result<(), Refusal> {
+        let ledger = &self.inner.ledger;
+        let mut tx = ledger.db().write().await?;
+        ledger.set_seen(&mut tx, id, now).await?;
+        Ok(tx.commit().await?)
+    }
+
     /// Changes names and about me. Returns the outbox row that carries it to the sessions.
+    ///
+    /// # Errors
+    /// [`Refusal::Fields`], [`Refusal::Stale`] when the account is gone or disabled, [`Refusal::Store`].
     pub async fn edit_profile(&self, id: &AccountId, edit: ProfileEdit, now: UnixMillis) -> Result<RowId, Refusal> {
-        todo!()
+        let ledger = &self.inner.ledger;
+        let mut tx = ledger.db().write().await?;
+        let account = ledger.load(&mut tx, id).await?.filter(|account| !account.disabled).ok_or(Refusal::Stale)?;
+        let mut faults = Faults::default();
+        let first_name = faults.keep("first_name", fields::name(&edit.first_name, "first name"));
+        let last_name = faults.keep("last_name", fields::name(&edit.last_name, "last name"));
+        let about_me = faults.keep("about_me", fields::about_me(&edit.about_me));
+        let username = self.new_username(&mut tx, &account, &edit.username, &mut faults, now).await?;
+        faults.verdict()?;
+        let account = Account {
+            first_name: first_name.unwrap_or_default(),
+            last_name: last_name.unwrap_or_default(),
+            about_me: about_me.unwrap_or_default(),
+            username,
+            ..account
+        };
+        ledger.rewrite(&mut tx, &account).await?;
+        Ok(self.guarded(tx, id, Carry::Rewrite, now).await?.1)
     }
+
+    /// The username after an edit. The old one stays the account's own: upstreams may still know it.
+    async fn new_username(
+        &self,
+        tx: &mut Tx,
+        account: &Account,
+        typed: &str,
+        faults: &mut Faults,
+        now: UnixMillis,
+    ) -> Result<String, Refusal> {
+        let current = account.username.clone();
+        if typed.trim() == current {
+            return Ok(current);
+        }
+        let Some(username) = faults.keep("username", Username::parse(typed)) else { return Ok(current) };
+        if username.as_str() == current {
+            return Ok(current);
+        }
+        if !account.chose_username {
+            faults.fault("username", "Your username was given to you: ask the administrator to change it.");
+        } else if self.inner.ledger.name_taken(tx, username.as_str(), Some(&account.id), None, now).await? {
+            faults.fault("username", NAME_TAKEN);
+        }
+        Ok(username.as_str().to_owned())
+    }
+
     /// Changes the password (the current one was checked: `proof`), ends all other sessions than `keep` (a `sid`), mails
-    /// the owner.
+    /// the owner. Answers the proof as it stands after the change, for `session.rotate`.
+    ///
+    /// # Errors
+    /// [`Refusal::Fields`], [`Refusal::Stale`] when a guarded change came since the proof, [`Refusal::Busy`],
+    /// [`Refusal::Store`].
     pub async fn change_password(
         &self,
-        proof: &Authenticated,
+        proof: Authenticated,
         password: SecretString,
         confirm: SecretString,
         keep: Option<&str>,
         now: UnixMillis,
-    ) -> Result<RowId, Refusal> {
-        todo!()
+    ) -> Result<(Authenticated, RowId), Refusal> {
+        let (owner, shown) = proof.into_parts();
+        let hash = self.new_hash(&owner, &password, &confirm).await?;
+        let ledger = &self.inner.ledger;
+        let mut tx = ledger.db().write().await?;
+        self.current_in(&mut tx, &owner.id, owner.generation).await?;
+        ledger.set_password(&mut tx, &owner.id, &hash).await?;
+        let (owner, row) = self.guarded(tx, &owner.id, Carry::Keep(keep), now).await?;
+        self.tell_password_changed(&owner, now);
+        Ok((Authenticated::new(owner, shown), row))
     }
 }
+
+const SEEN_EVERY: Duration = Duration::from_mins(1);

@@ -1,21 +1,57 @@
 //! A forgotten password: a link by mail, ten minutes, once. OWASP Forgot Password Cheat Sheet.
+//!
+//! A reset sets the password and ends every session; it never signs in and never touches the second factor.
+
+use std::time::Duration;
 
 use secrecy::SecretString;
+use templates::mail as words;
 
-use super::{Identity, Refusal, outbox};
+use super::{
+    Identity, Refusal,
+    account::{Account, AccountId},
+    ledger::{Carry, Purpose},
+    names::{Email, Identifier},
+    outbox,
+    password::own_words,
+    throttle, token,
+};
 use crate::{inbound::Client, world::UnixMillis};
 
-#[expect(clippy::todo, clippy::unused_async, unused_variables, reason = "being laid")]
 impl Identity {
-    /// Sends a reset link if the address is known; says nothing either way.
+    /// Sends a reset link if the address is known; says nothing either way, and takes no longer either way.
+    ///
+    /// # Errors
+    /// [`Refusal::Fields`] for what is no address, [`Refusal::Throttled`], [`Refusal::Store`].
     pub async fn forgot(&self, email: &str, client: &Client, now: UnixMillis) -> Result<(), Refusal> {
-        todo!()
+        let email = Email::parse(email).map_err(|message| Refusal::field("email", message))?;
+        let _counted = self.inner.throttle.admit(throttle::Purpose::Forgot, email.key(), client, now)?;
+        let ledger = &self.inner.ledger;
+        let found = ledger.find(&mut ledger.db().read().await?, Identifier::Email(email.key())).await?;
+        if let Some(found) = found {
+            let identity = self.clone();
+            // Beside the answer: writing the link and the mail takes time that must not show.
+            tokio::spawn(async move {
+                if let Err(error) = identity.send_reset(&AccountId(found.id.into()), now).await {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "a reset link was not sent");
+                }
+            });
+        }
+        Ok(())
     }
+
     /// Whether a reset link is alive; consumes nothing.
+    ///
+    /// # Errors
+    /// [`Refusal::DeadLink`], [`Refusal::Store`].
     pub async fn reset_alive(&self, token: &str, now: UnixMillis) -> Result<(), Refusal> {
-        todo!()
+        self.reset_owner(&token::hash(token)?, now).await.map(drop)
     }
+
     /// Redeems a reset link: sets the password, ends every session. Never signs in.
+    ///
+    /// # Errors
+    /// [`Refusal::DeadLink`], [`Refusal::Fields`] (the link stays alive), [`Refusal::Busy`], [`Refusal::Store`].
     pub async fn reset(
         &self,
         token: &str,
@@ -23,6 +59,60 @@ impl Identity {
         confirm: SecretString,
         now: UnixMillis,
     ) -> Result<outbox::RowId, Refusal> {
-        todo!()
+        let token = token::hash(token)?;
+        let owner = self.reset_owner(&token, now).await?;
+        let hash = self.new_hash(&owner, &password, &confirm).await?;
+
+        let ledger = &self.inner.ledger;
+        let mut tx = ledger.db().write().await?;
+        let holder = ledger.take_link(&mut tx, Purpose::Reset, &token, now).await?.ok_or(Refusal::DeadLink)?;
+        let id = AccountId(holder.into());
+        let owner = ledger.load(&mut tx, &id).await?.filter(|owner| !owner.disabled).ok_or(Refusal::DeadLink)?;
+        ledger.set_password(&mut tx, &owner.id, &hash).await?;
+        let (owner, row) = self.guarded(tx, &id, Carry::End, now).await?;
+        self.tell_password_changed(&owner, now);
+        Ok(row)
+    }
+
+    /// Judges a new password of somebody who has an account, and hashes it.
+    pub(super) async fn new_hash(
+        &self,
+        owner: &Account,
+        password: &SecretString,
+        confirm: &SecretString,
+    ) -> Result<String, Refusal> {
+        let place = self.inner.hasher.enter()?;
+        let own = own_words(&owner.first_name, &owner.last_name, &owner.username, &owner.email);
+        let password = self.new_password(&place, password, confirm, own).await?;
+        let password = password.map_err(|fault| Refusal::Fields(vec![fault]))?;
+        place.hash(&password, &self.inner.entropy).await
+    }
+
+    async fn reset_owner(&self, token: &token::Hash, now: UnixMillis) -> Result<Account, Refusal> {
+        let ledger = &self.inner.ledger;
+        let mut tx = ledger.db().read().await?;
+        let holder = ledger.link_holder(&mut tx, Purpose::Reset, token, now).await?.ok_or(Refusal::DeadLink)?;
+        let owner = ledger.load(&mut tx, &AccountId(holder.into())).await?;
+        owner.filter(|owner| !owner.disabled).ok_or(Refusal::DeadLink)
+    }
+
+    async fn send_reset(&self, id: &AccountId, now: UnixMillis) -> Result<(), Refusal> {
+        let token = self.fresh_token()?;
+        let ledger = &self.inner.ledger;
+        let mut tx = ledger.db().write().await?;
+        let Some(owner) = ledger.load(&mut tx, id).await?.filter(|owner| !owner.disabled) else { return Ok(()) };
+        ledger.put_link(&mut tx, Purpose::Reset, &id.0, &token.hash, now, now.plus(RESET_LIVES)).await?;
+        tx.commit().await?;
+        let settings = &self.inner.settings;
+        let body = words::ResetLink {
+            site_name: &settings.portal.name,
+            first_name: &owner.first_name,
+            username: &owner.username,
+            link: &settings.link(&format!("password/reset?token={}", token.text)),
+            lives: RESET_LIVES,
+        };
+        Ok(self.mail(&owner.email, body.body())?)
     }
 }
+
+const RESET_LIVES: Duration = Duration::from_mins(10);

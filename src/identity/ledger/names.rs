@@ -19,6 +19,8 @@ struct NameRow {
 pub(in crate::identity) struct Credentials {
     pub(in crate::identity) id: String,
     pub(in crate::identity) password_hash: String,
+    /// When the hash was read: the account must not have changed by the time it is compared.
+    pub(in crate::identity) generation: i64,
 }
 
 impl Ledger {
@@ -93,12 +95,22 @@ impl Ledger {
     ) -> Result<Option<Credentials>, StoreError> {
         let (sql, value) = match by {
             crate::identity::names::Identifier::Email(key) => {
-                ("SELECT id, password_hash FROM accounts WHERE email_key = $1", key)
+                ("SELECT id, password_hash, generation FROM accounts WHERE email_key = $1", key)
             }
             crate::identity::names::Identifier::Username(name) => {
-                ("SELECT id, password_hash FROM accounts WHERE username = $1", name)
+                ("SELECT id, password_hash, generation FROM accounts WHERE username = $1", name)
             }
         };
         on!(tx, link => sqlx::query_as::<_, Credentials>(sql).bind(value).fetch_optional(link))
+    }
+
+    pub(in crate::identity) async fn credentials(
+        &self,
+        tx: &mut Tx,
+        id: &AccountId,
+    ) -> Result<Option<Credentials>, StoreError> {
+        on!(tx, link => sqlx::query_as::<_, Credentials>("SELECT id, password_hash, generation FROM accounts WHERE id = $1")
+            .bind(&*id.0)
+            .fetch_optional(link))
     }
 }
