@@ -193,13 +193,13 @@ pub(crate) fn error_of<'a>(name: &str, errors: &'a [FieldError<'a>]) -> Option<&
     errors.iter().find(|error| error.field == name).map(|error| error.message)
 }
 
-/// "Password" and "Password again", for every page that sets one.
-pub(crate) fn new_password(min_length: usize, errors: &[FieldError<'_>], focus: bool) -> Markup {
+/// The password twice. `labels` are "New password" and "New password again", or without "New" for a new account.
+pub(crate) fn new_password(labels: [&str; 2], min_length: usize, errors: &[FieldError<'_>], focus: bool) -> Markup {
     let rule = format!("At least {min_length} characters.");
     html! {
-        (Field::new(Kind::NewPassword(min_length), "password", "New password", "new-password")
+        (Field::new(Kind::NewPassword(min_length), "password", labels[0], "new-password")
             .hint(&rule).errors(errors).focus(focus).render())
-        (Field::new(Kind::Password, "password_confirm", "New password again", "new-password").errors(errors).render())
+        (Field::new(Kind::Password, "password_confirm", labels[1], "new-password").errors(errors).render())
     }
 }
 
@@ -226,10 +226,13 @@ impl NewAccount<'_> {
             (Field::new(Kind::Handle, "username", "Username", "username")
                 .value(self.username).hint(USERNAME_RULE).errors(errors).render())
             (Field::new(Kind::Email, "email", "E-mail", "email").value(self.email).errors(errors).render())
-            (new_password(self.min_length, errors, false))
+            (new_password(["Password", "Password again"], self.min_length, errors, false))
         }
     }
 }
+
+/// The labels of a password that replaces another.
+pub(crate) const REPLACED: [&str; 2] = ["New password", "New password again"];
 
 /// Shown before it is broken.
 pub(crate) const USERNAME_RULE: &str = "2 to 32 characters: a–z, 0–9, dot, dash and underscore.";

@@ -88,7 +88,10 @@ impl Frame<'_> {
                             img src={ (self.assets) "/" (icon.file_name()) } alt="" width="28" height="28";
                             span { (self.site_name) }
                         }
-                        @if let Some(person) = self.person { (self.signed_in(person, sheet.section)) }
+                        @if let Some(person) = self.person {
+                            span.who { "Signed in as " strong { (person.name) } }
+                            (self.account_links(sheet.section))
+                        }
                     }
                     main #main { (content) }
                 }
@@ -96,11 +99,10 @@ impl Frame<'_> {
         }
     }
 
-    fn signed_in(&self, person: Person<'_>, here: Section) -> Markup {
+    fn account_links(&self, here: Section) -> Markup {
         let current = |section| (section == here).then_some("page");
         html! {
             nav aria-label="Your account" {
-                span.who { "Signed in as " strong { (person.name) } }
                 a href=(self.to("profile")) aria-current=[current(Section::Profile)] { "Profile" }
                 a href=(self.to("second-factor")) aria-current=[current(Section::Security)] { "Security" }
                 @if let Some(back) = self.back { a href=(back) { "Back to site" } }

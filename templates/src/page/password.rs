@@ -32,7 +32,7 @@ impl ChangePassword<'_> {
             (form::whose(self.username))
             (Field::new(Kind::Password, "current_password", "Current password", "current-password")
                 .errors(self.errors).focus(self.errors.is_empty()).render())
-            (form::new_password(self.min_length, self.errors, false))
+            (form::new_password(form::REPLACED, self.min_length, self.errors, false))
             div.actions {
                 (form::submit("Change password"))
                 a.button href=(frame.to("profile")) { "Cancel" }

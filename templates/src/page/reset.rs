@@ -26,7 +26,7 @@ impl Reset<'_> {
         let frame = &self.frame;
         let fields = html! {
             (form::hidden("token", self.token))
-            (form::new_password(self.min_length, self.errors, self.errors.is_empty()))
+            (form::new_password(form::REPLACED, self.min_length, self.errors, self.errors.is_empty()))
             (form::submit("Set password"))
         };
         frame.page(

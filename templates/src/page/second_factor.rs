@@ -306,7 +306,7 @@ impl DisableFactor<'_> {
         };
         let title = "Disable two-factor authentication";
         frame.page(&Sheet::new(title, self.alert.is_some()).within(Section::Security), &html! {
-            h1 { (title) }
+            h1 { "Disable " span.whole { "two-factor" } " authentication" }
             p { "Codes " (self.factor.channel.by()) " to " strong { (self.factor.masked) }
                 " will no longer be asked for: your password alone will sign you in. Your other devices will be signed out." }
             (form::above(self.alert, &[]))

@@ -8,6 +8,7 @@ use templates::{Alert, Channel, FieldError, Frame, Markup, Notice, Person, page:
 #[derive(Clone, Copy, Debug)]
 pub struct Texts<'a> {
     pub site_name: &'a str,
+    pub called: &'a str,
     pub name: &'a str,
     pub username: &'a str,
     pub email: &'a str,
@@ -21,6 +22,7 @@ pub struct Texts<'a> {
 impl<'a> Texts<'a> {
     pub const FRIENDLY: Texts<'static> = Texts {
         site_name: "Vestibule",
+        called: "Ada",
         name: "Ada Lovelace",
         username: "ada",
         email: "ada@example.org",
@@ -35,6 +37,7 @@ impl<'a> Texts<'a> {
     pub const fn all(text: &'a str) -> Self {
         Self {
             site_name: text,
+            called: text,
             name: text,
             username: text,
             email: text,
@@ -180,7 +183,7 @@ fn strangers(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
 }
 
 fn members(t: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, Markup)> {
-    let frame = Frame { person: Some(Person { name: t.name }), ..frame(t) };
+    let frame = Frame { person: Some(Person { name: t.called }), ..frame(t) };
     let factor = FactorLine { id: t.token, channel: Channel::Sms, masked: t.masked, since: NOW - 86_400_000 };
     let errors = [FieldError { field: "phone", message: t.error }];
     let about_errors =
@@ -270,7 +273,7 @@ fn troubles(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
     let cookies = |reason| CookiesBlocked { frame, reason, portal_url: t.place, login: "/.auth/login" }.render();
     vec![
         ("400", page(Trouble::BadRequest(t.error))),
-        ("403", page(Trouble::Forbidden { name: t.name, wanted: t.place })),
+        ("403", page(Trouble::Forbidden { name: t.called, wanted: "group staff" })),
         ("403-closed", page(Trouble::RegistrationClosed)),
         ("404", page(Trouble::NotFound)),
         ("405", page(Trouble::Method)),
