@@ -1,0 +1,330 @@
+//! Which fields travel.
+//!
+//! Names are compared after folding: CGI, WSGI and Rack make `HTTP_REMOTE_USER` of `Remote-User`, `Remote_User` and
+//! (some) `Remote.User` alike, so every character that is no letter or digit counts as `-`. RFC 9110 §7.6.1.
+
+use std::borrow::Cow;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+
+use crate::config::identity::IdentityFields;
+
+/// The names that only we may use.
+#[derive(Debug)]
+pub(super) struct Names {
+    /// Under which names identity travels.
+    pub identity: IdentityFields,
+    folded: Vec<String>,
+}
+
+impl Names {
+    pub fn new(identity: IdentityFields) -> Self {
+        let folded = Self::all(&identity).map(|name| fold(name.as_str()).into_owned()).collect();
+        Self { identity, folded }
+    }
+
+    /// The configured names of the identity fields.
+    pub fn all(identity: &IdentityFields) -> impl Iterator<Item = &HeaderName> {
+        let IdentityFields { user, name, email, groups, id, assertion } = identity;
+        [user, name, email, groups, id, assertion].into_iter().flatten()
+    }
+
+    /// Whether a client's field of this name stays behind because its name is ours, in any spelling.
+    pub fn reserved(&self, name: &HeaderName) -> bool {
+        let name = fold(name.as_str());
+        RESERVED.contains(&&*name)
+            || name.starts_with("x-forwarded-")
+            || name.starts_with("vestibule-")
+            || self.folded.iter().any(|ours| *ours == *name)
+    }
+
+    /// The client's end-to-end fields, as the upstream may see them.
+    pub fn end_to_end(&self, received: &HeaderMap) -> HeaderMap {
+        // First what belongs to the connection: it was never meant for the upstream. Our own fields are not there yet, so
+        // a client that names one of them in `Connection` removes nothing of ours.
+        let named = named_by_connection(received);
+        let mut fields = HeaderMap::with_capacity(received.len() + OURS);
+        for (name, value) in received {
+            let stays = hop_by_hop(name)
+                || named.contains(name)
+                || self.reserved(name)
+                || (*name == header::EXPECT && value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+                || (*name == header::AUTHORIZATION && is_our_token(value));
+            if !stays {
+                fields.append(name, value.clone());
+            }
+        }
+        fields
+    }
+
+    /// Trailers are fields too: the same names stay behind, and those that must never come late (RFC 9110 §6.5.1).
+    pub fn clean_trailers(&self, trailers: &mut HeaderMap) {
+        let late: Vec<_> = trailers
+            .keys()
+            .filter(|&name| {
+                hop_by_hop(name)
+                    || self.reserved(name)
+                    || matches!(fold(name.as_str()).as_ref(), "authorization" | "cookie" | "set-cookie" | "trailer")
+                    || name.as_str().starts_with("content-")
+            })
+            .cloned()
+            .collect();
+        for name in late {
+            trailers.remove(name);
+        }
+    }
+}
+
+/// Fields of one connection only, and those that frame a message when misspelt.
+pub(super) fn hop_by_hop(name: &HeaderName) -> bool {
+    let spelt = name.as_str();
+    let folded = fold(spelt);
+    match folded.as_ref() {
+        "connection"
+        | "keep-alive"
+        | "proxy-connection"
+        | "proxy-authenticate"
+        | "proxy-authorization"
+        | "proxy-authentication-info"
+        | "te"
+        | "transfer-encoding"
+        | "upgrade"
+        | "http2-settings"
+        | "host" => true,
+        "content-length" => spelt != "content-length",
+        _ => false,
+    }
+}
+
+/// The names a `Connection` field lists, less those that are always removed.
+pub(super) fn named_by_connection(fields: &HeaderMap) -> Vec<HeaderName> {
+    fields
+        .get_all(header::CONNECTION)
+        .into_iter()
+        .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
+        .map(<[u8]>::trim_ascii)
+        .filter(|token| !token.eq_ignore_ascii_case(b"close") && !token.eq_ignore_ascii_case(b"keep-alive"))
+        .filter_map(|token| HeaderName::from_bytes(token).ok())
+        .collect()
+}
+
+/// HTTP/2 may cut `Cookie` into pieces; HTTP/1.1 has one line (RFC 9113 §8.2.3).
+pub(super) fn join_cookies(fields: &mut HeaderMap) {
+    let lines = fields.get_all(header::COOKIE);
+    if lines.iter().nth(1).is_none() {
+        return;
+    }
+    let joined = lines.iter().map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b"; "[..]);
+    match HeaderValue::from_maybe_shared(bytes::Bytes::from(joined)) {
+        Ok(line) => drop(fields.insert(header::COOKIE, line)),
+        Err(_) => drop(fields.remove(header::COOKIE)),
+    }
+}
+
+/// hyper frames a body anew, but drops one of unknown length on GET and sends no length at all for an empty POST.
+pub(super) fn frame(fields: &mut HeaderMap, method: &Method, body: &impl http_body::Body) {
+    if body.is_end_stream() {
+        let expected = [Method::POST, Method::PUT, Method::PATCH].contains(method);
+        if expected && !fields.contains_key(header::CONTENT_LENGTH) {
+            fields.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+    } else if body.size_hint().exact().is_none() {
+        fields.remove(header::CONTENT_LENGTH);
+        fields.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
+}
+
+/// `TE: trailers` of a gRPC call, which does not work without.
+pub(super) fn grpc_trailers(received: &HeaderMap) -> bool {
+    let grpc = received.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
+    grpc && received.get_all(header::TE).iter().any(|te| {
+        te.as_bytes().split(|&byte| byte == b',').any(|token| token.trim_ascii().eq_ignore_ascii_case(b"trailers"))
+    })
+}
+
+/// `Bearer vst_…`, or Basic with such a token as password: only values beginning `vst_` are ours.
+fn is_our_token(value: &HeaderValue) -> bool {
+    let value = value.as_bytes();
+    let Some(space) = value.iter().position(|&byte| byte == b' ') else { return false };
+    let (scheme, rest) = value.split_at(space);
+    let rest = rest.trim_ascii();
+    if scheme.eq_ignore_ascii_case(b"bearer") {
+        return rest.starts_with(TOKEN);
+    }
+    scheme.eq_ignore_ascii_case(b"basic")
+        && STANDARD.decode(rest).is_ok_and(|pair| {
+            pair.iter().position(|&byte| byte == b':').is_some_and(|colon| pair[colon + 1..].starts_with(TOKEN))
+        })
+}
+
+/// The name as a lenient upstream may read it. `HeaderName` is lower case already.
+fn fold(name: &str) -> Cow<'_, str> {
+    if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        Cow::Borrowed(name)
+    } else {
+        Cow::Owned(name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect())
+    }
+}
+
+/// Besides identity, `X-Forwarded-*` and `Vestibule-*`: `Proxy` becomes `HTTP_PROXY` (CVE-2016-5385); the two URLs replace
+/// the path that rules were decided on (CVE-2018-14773).
+const RESERVED: [&str; 7] =
+    ["forwarded", "x-forwarded", "x-real-ip", "x-request-id", "proxy", "x-original-url", "x-rewrite-url"];
+const TOKEN: &[u8] = b"vst_";
+/// Room for our own fields.
+const OURS: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn names() -> Names {
+        Names::new(IdentityFields {
+            user: Some(HeaderName::from_static("x-webauth-user")),
+            ..IdentityFields::default()
+        })
+    }
+
+    fn fields(lines: &[(&str, &str)]) -> HeaderMap {
+        lines
+            .iter()
+            .map(|(name, value)| {
+                (HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_bytes(value.as_bytes()).unwrap())
+            })
+            .collect()
+    }
+
+    fn travels(name: &str, value: &str) -> bool {
+        !names().end_to_end(&fields(&[(name, value)])).is_empty()
+    }
+
+    #[test]
+    fn identity_and_forwarding_names_stay_behind_in_every_spelling() {
+        for name in [
+            "Remote-Groups",
+            "REMOTE_GROUPS",
+            "remote.groups",
+            "Remote~Email",
+            "Vestibule-Assertion",
+            "vestibule_anything",
+            "X-WebAuth-User",
+            "X_WEBAUTH_USER",
+            "Forwarded",
+            "X-Forwarded-For",
+            "X_Forwarded_User",
+            "x-forwarded.proto",
+            "X-Real-IP",
+            "X_Real_Ip",
+            "X-Request-Id",
+            "Proxy",
+            "X-Original-URL",
+            "X_Rewrite_Url",
+            "Vestibule-Token",
+        ] {
+            assert!(!travels(name, "x"), "{name}");
+        }
+    }
+
+    #[test]
+    fn connection_fields_stay_behind_in_every_spelling() {
+        for name in [
+            "Connection",
+            "Keep-Alive",
+            "Proxy-Connection",
+            "Proxy-Authorization",
+            "TE",
+            "Transfer-Encoding",
+            "Transfer_Encoding",
+            "Upgrade",
+            "HTTP2-Settings",
+            "Host",
+            "Content_Length",
+        ] {
+            assert!(!travels(name, "x"), "{name}");
+        }
+    }
+
+    #[test]
+    fn other_fields_travel() {
+        for (name, value) in [
+            ("Accept", "*/*"),
+            ("X-Custom_Thing", "1"),
+            ("Remote-Users", "x"),
+            ("X-Forwardedness", "x"),
+            ("Trailer", "x"),
+            ("Authorization", "Bearer vs_else"),
+            ("Authorization", "Basic dXNlcjpwYXNz"),
+            ("Content-Length", "3"),
+            ("Expect", "something-else"),
+            ("Remote-User", "no name of ours here"),
+        ] {
+            assert!(travels(name, value), "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn our_tokens_stay_behind_and_other_authorization_travels() {
+        assert!(!travels("Authorization", "Bearer vst_abc"));
+        assert!(!travels("Authorization", "bearer  vst_abc"));
+        let basic = format!("Basic {}", STANDARD.encode("ada:vst_abc"));
+        assert!(!travels("Authorization", &basic));
+        assert!(!travels("Expect", "100-Continue"));
+    }
+
+    #[test]
+    fn fields_named_by_connection_stay_behind() {
+        let received =
+            fields(&[("Connection", "close, X-Mine"), ("Connection", "x-other"), ("X-Mine", "1"), ("X-Other", "2")]);
+        assert!(names().end_to_end(&received).is_empty());
+    }
+
+    #[test]
+    fn values_keep_their_order_and_number() {
+        let received = fields(&[("X-A", "1"), ("X-B", "2"), ("X-A", "3")]);
+        let sent = names().end_to_end(&received);
+        assert_eq!(sent.get_all("x-a").iter().collect::<Vec<_>>(), ["1", "3"]);
+    }
+
+    #[test]
+    fn cookie_lines_become_one() {
+        let mut lines = fields(&[("Cookie", "a=1"), ("Cookie", "b=2; c=3")]);
+        join_cookies(&mut lines);
+        assert_eq!(lines.get_all("cookie").iter().collect::<Vec<_>>(), ["a=1; b=2; c=3"]);
+    }
+
+    #[test]
+    fn trailers_are_cleaned() {
+        let mut trailers = fields(&[
+            ("Remote_Groups", "admin"),
+            ("Content-Length", "1"),
+            ("Cookie", "a=b"),
+            ("Grpc-Status", "0"),
+            ("X-Sum", "1"),
+        ]);
+        names().clean_trailers(&mut trailers);
+        assert_eq!(trailers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["grpc-status", "x-sum"]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_spelling_of_an_identity_name_survives(
+            which in 0usize..6, upper in any::<u32>(), marks in proptest::collection::vec("[-_.~!#$%&'*+^`|]", 3),
+        ) {
+            let names = names();
+            let ours = Names::all(&names.identity).nth(which).unwrap().as_str();
+            let mut marks = marks.iter().cycle();
+            let spelt: String = ours.chars().enumerate().map(|(at, c)| match c {
+                '-' => marks.next().unwrap().clone(),
+                c if upper >> (at % 32) & 1 == 1 => c.to_ascii_uppercase().to_string(),
+                c => c.to_string(),
+            }).collect();
+            prop_assert!(names.end_to_end(&fields(&[(&spelt, "admin")])).is_empty(), "{}", spelt);
+            let mut trailers = fields(&[(&spelt, "admin")]);
+            names.clean_trailers(&mut trailers);
+            prop_assert!(trailers.is_empty());
+        }
+    }
+}

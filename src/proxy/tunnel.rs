@@ -1,0 +1,141 @@
+//! WebSockets and other upgrades: bytes both ways after the upstream's 101, until the session ends.
+//!
+//! RFC 9110 §7.8: nothing but the answer 101 naming a protocol that was offered opens a tunnel (CVE-2026-2833).
+
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use http::{HeaderValue, Response, header, response::Parts};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional},
+    time::{Instant, timeout},
+};
+use tracing::debug;
+
+use super::{
+    Proxy, ProxyError,
+    exchange::{Errand, Upgrade},
+    pool::Lease,
+    response,
+};
+use crate::{
+    inbound::answer::{Answer, Outgoing},
+    policy::Subject,
+    session::{Live, Sessions},
+    world::Clock,
+};
+
+/// Answers the client with the upstream's 101 and ties the two connections together.
+pub(super) fn open(proxy: &Proxy, errand: &mut Errand, mut parts: Parts, lease: Lease) -> Result<Answer, ProxyError> {
+    let broken = |why: &str| ProxyError::Broken(why.into());
+    let Upgrade { offer, client } = errand.upgrade.take().ok_or_else(|| broken("a 101 that nobody asked for"))?;
+    let upstream = parts.extensions.remove::<OnUpgrade>().ok_or_else(|| broken("a 101 without a connection"))?;
+    let chosen = chosen(&offer, &parts).ok_or_else(|| broken("a 101 to a protocol that was not offered"))?;
+    response::clean(&mut parts.headers, &proxy.sessions);
+    parts.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    parts.headers.insert(header::UPGRADE, chosen);
+    parts.extensions.clear();
+    let session = match &errand.subject {
+        Subject::Session(live) => Some(live.clone()),
+        _ => None,
+    };
+    let tunnel = Tunnel { session, sessions: proxy.sessions.clone(), clock: proxy.clock.clone() };
+    let (site, id) = (Arc::clone(&errand.site), errand.view.id.clone());
+    tokio::spawn(async move {
+        let ended = tunnel.run(client, upstream).await;
+        drop(lease);
+        debug!(site = %site.label, id = %id.0, ended, "tunnel closed");
+    });
+    Ok(Response::from_parts(parts, Outgoing::Empty))
+}
+
+/// The protocol of the 101, when it is one of those offered.
+fn chosen(offer: &HeaderValue, parts: &Parts) -> Option<HeaderValue> {
+    let mut said = parts.headers.get_all(header::UPGRADE).iter();
+    let (one, None) = (said.next()?, said.next()) else { return None };
+    let name = one.as_bytes().trim_ascii();
+    let offered =
+        offer.as_bytes().split(|&byte| byte == b',').any(|token| token.trim_ascii().eq_ignore_ascii_case(name));
+    offered.then(|| one.clone())
+}
+
+struct Tunnel {
+    session: Option<Live>,
+    sessions: Sessions,
+    clock: Clock,
+}
+
+impl Tunnel {
+    /// Says why it ended.
+    async fn run(self, client: OnUpgrade, upstream: OnUpgrade) -> &'static str {
+        let both = async { Ok::<_, hyper::Error>((client.await?, upstream.await?)) };
+        let Ok(Ok((client, upstream))) = timeout(SWITCH, both).await else { return "one side did not switch" };
+        let mut upstream = TokioIo::new(upstream);
+        let ended = self.ended();
+        let mut client = Active { io: TokioIo::new(client), tunnel: &self, touched: None };
+        tokio::select! {
+            copied = copy_bidirectional(&mut client, &mut upstream) => {
+                if copied.is_ok() { "by its ends" } else { "broken off" }
+            }
+            // Both sides are dropped, and so closed.
+            () = ended => "with its session",
+        }
+    }
+
+    async fn ended(&self) {
+        match &self.session {
+            Some(live) => self.sessions.ended(live).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn touch(&self) {
+        if let Some(live) = &self.session {
+            self.sessions.touch(live, self.clock.now());
+        }
+    }
+}
+
+/// The client's side: bytes from it are activity, said at most once a second.
+struct Active<'a> {
+    io: TokioIo<Upgraded>,
+    tunnel: &'a Tunnel,
+    touched: Option<Instant>,
+}
+
+impl AsyncRead for Active<'_> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        if buf.filled().len() > before && self.touched.is_none_or(|at| at.elapsed() >= TOUCH_EVERY) {
+            self.touched = Some(Instant::now());
+            self.tunnel.touch();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Active<'_> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+/// How long both sides may take to hand over their connections.
+const SWITCH: Duration = Duration::from_secs(10);
+const TOUCH_EVERY: Duration = Duration::from_secs(1);
