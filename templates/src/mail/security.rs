@@ -59,7 +59,7 @@ impl PasswordChanged<'_> {
                 self.site_name,
                 exact(self.at)
             )],
-            link: ("This wasn't me: choose a new password", self.forgot),
+            link: ("This wasn't me", self.forgot),
             after: vec![
                 "If this was you, there is nothing to do.".to_owned(),
                 "If this wasn't you, choose a new password at once with the link above, and tell your administrator."
@@ -85,7 +85,7 @@ impl FactorOn<'_> {
                 self.channel.by(),
                 self.masked
             )],
-            link: ("This wasn't me: choose a new password", self.forgot),
+            link: ("This wasn't me", self.forgot),
             after: vec![
                 "If this was you, there is nothing to do.".to_owned(),
                 "If this wasn't you, choose a new password with the link above, and tell your administrator: signing in now asks for a code that you do not receive.".to_owned(),
@@ -108,7 +108,7 @@ impl FactorOff<'_> {
                 self.site_name,
                 exact(self.at)
             )],
-            link: ("This wasn't me: choose a new password", self.forgot),
+            link: ("This wasn't me", self.forgot),
             after: vec![
                 "If this was you, there is nothing to do.".to_owned(),
                 "If this wasn't you, choose a new password with the link above, sign in, and enable it again.".to_owned(),

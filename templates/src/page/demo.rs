@@ -1,5 +1,7 @@
 //! The built-in demo site: an upstream that shows what an upstream receives.
 
+use std::sync::LazyLock;
+
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::asset::lean_style;
@@ -31,7 +33,7 @@ impl Demo<'_> {
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content="light dark";
                     title { "Vestibule's demo site" }
-                    style { (PreEscaped(lean_style(include_str!("../../assets/demo.css")))) }
+                    style { (PreEscaped(STYLE.as_str())) }
                 }
                 body { main { (self.head()) (self.who()) (self.request()) (self.next()) } }
             }
@@ -62,9 +64,9 @@ impl Demo<'_> {
         html! {
             @if self.received().next().is_some() {
                 h2 { "Who you are" }
-                table {
+                dl {
                     @for (name, value) in self.received() {
-                        tr { th scope="row" { (meaning(name)) code { (name) } } td { (value) } }
+                        div { dt { (meaning(name)) " " code { (name) } } dd { (value) } }
                     }
                 }
                 p.note { "Whatever a visitor sends under these names is removed; these values were written by Vestibule." }
@@ -106,3 +108,5 @@ fn meaning(name: &str) -> &'static str {
         _ => "",
     }
 }
+
+static STYLE: LazyLock<String> = LazyLock::new(|| lean_style(include_str!("../../assets/demo.css")));

@@ -84,6 +84,7 @@ impl Profile<'_> {
             @if self.email_confirmed { span.mark.good { "confirmed" } }
             @else {
                 span.mark { "not confirmed" }
+                " "
                 @if let Some(path) = self.confirm_email {
                     (form::post(&self.frame, path, &html! { button.plain type="submit" { "confirm" } }))
                 }

@@ -129,7 +129,7 @@ impl EnablePhone<'_> {
         frame.page(
             &Sheet::new(title, form::failed(self.alert, self.errors)).within(Section::Security),
             &html! {
-                h1 { (title) }
+                h1 { "Enable " span.whole { "two-factor" } " authentication" }
                 (notice(self.notice))
                 (form::above(self.alert, self.errors))
                 (form::post(frame, "second-factor/phone", &fields))

@@ -316,8 +316,9 @@ impl CookiesBlocked<'_> {
         self.frame.page(
             &Sheet::new(title, true),
             &html! {
-                h1 { (title) }
-                p { "Without it, signing in would begin again and again. " (self.reason()) }
+                    h1 { (title) }
+                    p { "Without it, signing in would begin again and again. " (self.reason()) }
+                p.hint { "If you run it: " (self.key()) }
                 p { a.button.primary href=(self.login) { "Try again" } }
             },
         )
@@ -327,31 +328,27 @@ impl CookiesBlocked<'_> {
         let url = html! { strong { (self.portal_url) } };
         html! {
             @match self.reason {
-                CookieReason::Insecure => {
-                    "You opened this page over http, but the site is set up for https: open " (url) " instead."
-                    (key("make `portal.url` what people type, or send them to https."))
-                }
+                CookieReason::Insecure => { "You opened this page over http, but the site is set up for https: open " (url) " instead." }
                 CookieReason::OtherHost { seen } => {
                     "You opened " strong { (seen) } ", but the site is set up as " (url) ": open that instead."
-                    (key("make `portal.url` what people type, or set `session.domain` to the parent both share."))
                 }
                 CookieReason::Blocked => {
                     "Most likely cookies are blocked: allow them for " (url) " in your browser's settings, then try again."
-                    (key("check that `portal.url` is what people type, scheme and port included."))
                 }
             }
         }
     }
-}
 
-/// A line for the person who runs the server; words between backticks are keys.
-fn key(advice: &str) -> Markup {
-    html! {
-        br; br;
-        span.hint {
-            "If you run it: "
-            @for (index, part) in advice.split('`').enumerate() {
-                @if index % 2 == 1 { code { (part) } } @else { (part) }
+    /// What the person who runs the server can change.
+    fn key(&self) -> Markup {
+        let portal_url = html! { code { "portal.url" } };
+        html! {
+            @match self.reason {
+                CookieReason::Insecure => { "make " (portal_url) " what people type, or send them on to https." }
+                CookieReason::OtherHost { .. } => {
+                    "make " (portal_url) " what people type, or set " code { "session.domain" } " to the parent that both share."
+                }
+                CookieReason::Blocked => { "check that " (portal_url) " is what people type, scheme and port included." }
             }
         }
     }

@@ -62,6 +62,20 @@ fn the_demo_and_the_mails_escape_what_they_show() {
 }
 
 #[test]
+fn the_demo_shows_the_identity_and_the_whole_request() {
+    let fields = [("host", "localhost:8080"), ("REMOTE-USER", "ada")];
+    let demo = |identity| Demo { portal: "/.auth", method: "GET", target: "/a?b=1", fields: &fields, identity };
+    let page = demo(&["Remote-User"]).render().into_string();
+    for part in
+        ["<style>:root{", "<dd>ada</dd>", "GET /a?b=1\nhost: localhost:8080\nREMOTE-USER: ada\n", "/.auth/profile"]
+    {
+        assert!(page.contains(part), "{part} is missing in {page}");
+    }
+    assert!(page.contains("--upstream http://127.0.0.1:3000") && page.contains("built-in demo"));
+    assert!(demo(&[]).render().into_string().contains("Nobody is signed in"));
+}
+
+#[test]
 fn no_page_needs_more_than_the_strict_policy() {
     for (name, page) in pages(Texts::FRIENDLY, &countries()) {
         for tag in tags(&page.into_string()) {
