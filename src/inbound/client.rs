@@ -188,7 +188,8 @@ mod tests {
 
     #[test]
     fn trusted_proxies_are_believed_from_the_right() {
-        let table: &[(&[(&str, &str)], &str)] = &[
+        type Row<'a> = (&'a [(&'a str, &'a str)], &'a str);
+        let table: &[Row<'_>] = &[
             (&[], "10.0.0.1"),
             (&[("x-forwarded-for", "192.0.2.9")], "192.0.2.9"),
             (&[("x-forwarded-for", "1.1.1.1, 192.0.2.9, 10.0.0.2")], "192.0.2.9"),

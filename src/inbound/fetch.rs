@@ -123,13 +123,15 @@ mod tests {
         wants(&Method::try_from(method).unwrap(), &map, &of(&map))
     }
 
+    type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], Wants);
+
     const BROWSER: (&str, &str) = ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
     const NAVIGATE: (&str, &str) = ("sec-fetch-mode", "navigate");
 
     #[test]
     fn each_asker_gets_a_refusal_it_can_use() {
         let form = ("content-type", "application/x-www-form-urlencoded; charset=utf-8");
-        let table: &[(&str, &[(&str, &str)], Wants)] = &[
+        let table: &[Row<'_>] = &[
             ("GET", &[NAVIGATE, ("sec-fetch-dest", "document")], Wants::Document),
             ("HEAD", &[NAVIGATE, ("sec-fetch-dest", "document")], Wants::Document),
             ("GET", &[BROWSER], Wants::Document),

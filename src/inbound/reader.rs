@@ -92,6 +92,9 @@ mod tests {
 
     use super::*;
 
+    /// What is wrong, then the head.
+    type Row<'a> = (&'a str, Version, &'a str, &'a str, &'a [(&'a str, &'a str)]);
+
     fn reader() -> Reader {
         Reader::new(vec!["10.0.0.0/8".parse().unwrap()], &Entropy::counting()).unwrap()
     }
@@ -128,7 +131,7 @@ mod tests {
     fn every_broken_head_is_refused() {
         let host = ("host", "a.example");
         let v11 = Version::HTTP_11;
-        let table: &[(&str, Version, &str, &str, &[(&str, &str)])] = &[
+        let table: &[Row<'_>] = &[
             ("no host", v11, "GET", "/", &[]),
             ("no host in HTTP/1.0", Version::HTTP_10, "GET", "/", &[]),
             ("two hosts", v11, "GET", "/", &[host, host]),

@@ -361,9 +361,14 @@ mod tests {
 
     #[test]
     fn a_session_past_its_deadline_is_nobody() {
-        let alive = |now| matches!(still_alive(person(&[], &[Pwd]), UnixMillis(now)), Subject::Session(_));
-        assert!(alive(499));
-        assert!(!alive(500), "idle");
-        assert!(!alive(1000), "absolute");
+        let alive = |now, idle_until| {
+            let Subject::Session(mut live) = person(&[], &[Pwd]) else { return false };
+            live.idle_expires_at = UnixMillis(idle_until);
+            matches!(still_alive(Subject::Session(live), UnixMillis(now)), Subject::Session(_))
+        };
+        assert!(alive(499, 500));
+        assert!(!alive(500, 500), "idle");
+        assert!(alive(999, 5000));
+        assert!(!alive(1000, 5000), "absolute");
     }
 }
