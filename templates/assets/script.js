@@ -77,7 +77,7 @@
   for (const line of all("[data-wait]")) {
     const end = performance.now() + line.dataset.wait * 1000;
     const rest = document.createElement("span");
-    line.append(rest);
+    line.querySelector("time").after(rest);
     const tick = () => {
       const left = Math.ceil((end - performance.now()) / 1000);
       if (left < 1) return;
