@@ -10,6 +10,8 @@ mod fetch;
 mod framing;
 mod reader;
 pub mod target;
+#[cfg(test)]
+mod wire;
 
 use std::{net::SocketAddr, sync::Arc};
 
