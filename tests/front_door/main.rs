@@ -4,6 +4,16 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed step is a failed test")]
 #![allow(dead_code, reason = "the support is shared by suites that use parts of it")]
 
+mod browser;
+mod getting_in;
 mod layers;
+mod passwords;
+mod profile;
+mod proxying;
+mod registration;
+mod rules;
+mod running;
+mod second_factor;
+mod sessions;
 mod support;
 mod twilio;

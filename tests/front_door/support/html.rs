@@ -76,3 +76,12 @@ pub fn words(page: &str) -> String {
 fn unescape(text: &str) -> String {
     text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#39;", "'").replace("&amp;", "&")
 }
+
+/// The `action` of the first form that has a control of that name.
+pub fn action_of(page: &str, control: &str) -> Option<String> {
+    page.split("<form").skip(1).find_map(|rest| {
+        let whole = format!("<form{}", rest.split("</form>").next()?);
+        let tag = tags(&whole, "form").next()?.to_owned();
+        has_control(&whole, control).then(|| attribute(&tag, "action")).flatten()
+    })
+}

@@ -1,5 +1,6 @@
 //! What every suite stands on: the program, a client, an upstream, services.
 
+pub mod chromium;
 pub mod client;
 pub mod clock;
 pub mod html;

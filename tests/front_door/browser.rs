@@ -1,0 +1,180 @@
+//! The walk of a newcomer in a real browser, with scripts and without, and a picture of every page.
+
+use crate::support::{
+    chromium::Window,
+    people::{OTHER_PASSWORD, PASSWORD},
+    program::{Program, Setup},
+    upstream::Upstream,
+};
+
+async fn demo() -> Program {
+    let program = Setup::demo().start().await;
+    program.ready().await;
+    program
+}
+
+async fn type_registration(window: &Window, username: &str) {
+    window.fill("first_name", "Ada").await;
+    window.fill("last_name", "Lovelace").await;
+    window.fill("username", username).await;
+    window.fill("email", &format!("{username}@example.com")).await;
+    window.fill("password", PASSWORD).await;
+    window.fill("password_confirm", PASSWORD).await;
+}
+
+async fn type_sign_in(window: &Window, username: &str) {
+    window.fill("identifier", username).await;
+    window.fill("password", PASSWORD).await;
+    window.press("Sign in").await;
+}
+
+async fn choose_kenya(window: &Window) {
+    let option = window.driver.find(thirtyfour::By::Css("option[value=KE]")).await.unwrap();
+    option.click().await.unwrap();
+}
+
+/// register → sign in → demo site → profile → enable two-factor → sign out → sign in with code → demo site
+async fn walk(program: &Program, window: &Window, pictures: bool) {
+    let picture = async |name: &str| {
+        if pictures {
+            window.pictures(name).await;
+        }
+    };
+    window.open_page(&format!("{}/welcome?x=1", program.origin())).await;
+    picture("sign-in").await;
+    window.press("Create account").await;
+    picture("register").await;
+    type_registration(window, "ada").await;
+    window.press("Create account").await;
+    if window.place().await.starts_with("/.auth/login") {
+        picture("sign-in-after-registering").await;
+        type_sign_in(window, "ada").await;
+    }
+    window.open_page(&format!("{}/welcome?x=1", program.origin())).await;
+    window.sees("Remote-User").await;
+    window.sees("Ada Lovelace").await;
+    picture("demo").await;
+    window.open_page(&format!("{}/.auth/profile", program.origin())).await;
+    window.sees("@ada").await;
+    picture("profile").await;
+    window.press("Enable two-factor authentication").await;
+    picture("second-factor-phone-or-list").await;
+    if !window.place().await.contains("/phone") {
+        window.press("Enable two-factor authentication").await;
+    }
+    picture("second-factor-phone").await;
+    choose_kenya(window).await;
+    window.fill("phone", "0712 123456").await;
+    let before = program.output().len();
+    window.press("Send code").await;
+    let code = program.console_code(before).await;
+    window.sees("•••• 56").await;
+    picture("second-factor-code").await;
+    window.fill("code", &code).await;
+    window.press("Turn on").await;
+    window.sees("•••• 56").await;
+    picture("second-factor-on").await;
+    window.open_page(&format!("{}/.auth/logout", program.origin())).await;
+    picture("sign-out").await;
+    window.press("Sign out").await;
+    window.sees("Username or e-mail").await;
+    let before = program.output().len();
+    type_sign_in(window, "ada").await;
+    window.sees("We sent a code by SMS to •••• 56").await;
+    picture("verify").await;
+    let code = program.console_code(before).await;
+    window.fill("code", &code).await;
+    window.press("Sign in").await;
+    window.sees("Remote-User").await;
+}
+
+#[tokio::test]
+async fn a_newcomer_walks_from_registering_to_two_factor_sign_in() {
+    let program = demo().await;
+    let window = Window::open(true).await;
+    walk(&program, &window, true).await;
+    window.close().await;
+}
+
+#[tokio::test]
+async fn the_same_walk_works_with_scripts_off() {
+    let program = demo().await;
+    let window = Window::open(false).await;
+    walk(&program, &window, false).await;
+    window.close().await;
+}
+
+#[tokio::test]
+async fn forms_that_come_back_look_right() {
+    let program = demo().await;
+    program.add_person("grace", PASSWORD, false);
+    let window = Window::open(true).await;
+    let origin = program.origin();
+    window.open_page(&format!("{origin}/.auth/login")).await;
+    window.fill("identifier", "grace").await;
+    window.fill("password", OTHER_PASSWORD).await;
+    window.press("Sign in").await;
+    window.sees("That name and password don't match").await;
+    let focused = window.driver.active_element().await.unwrap().attr("name").await.unwrap();
+    assert_eq!(focused.as_deref(), Some("password"), "focus where to go on");
+    window.pictures("sign-in-wrong").await;
+    window.open_page(&format!("{origin}/.auth/register")).await;
+    type_registration(&window, "grace").await;
+    window.fill("password_confirm", OTHER_PASSWORD).await;
+    window.press("Create account").await;
+    window.sees("taken").await;
+    window.pictures("register-errors").await;
+    window.open_page(&format!("{origin}/.auth/password/forgot")).await;
+    window.pictures("forgotten").await;
+    window.fill("email", "grace@example.com").await;
+    let before = program.output().len();
+    window.press("Send").await;
+    window.pictures("forgotten-sent").await;
+    let link = crate::support::eventually("the reset link", std::time::Duration::from_secs(10), async || {
+        let output = program.output();
+        let rest = output.get(before..)?.split("/.auth/password/reset?token=").nth(1)?.to_owned();
+        Some(rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect::<String>())
+    })
+    .await;
+    window.open_page(&format!("{origin}/.auth/password/reset?token={link}")).await;
+    window.pictures("reset").await;
+    let setup = program.setup_token().await;
+    window.open_page(&format!("{origin}/.auth/setup?token={setup}")).await;
+    window.pictures("setup").await;
+    window.open_page(&format!("{origin}/.auth/login")).await;
+    type_sign_in(&window, "grace").await;
+    for (path, name) in [("profile/edit", "profile-edit"), ("password", "password"), ("second-factor", "second-factor-off")] {
+        window.open_page(&format!("{origin}/.auth/{path}")).await;
+        window.pictures(name).await;
+    }
+    window.close().await;
+}
+
+#[tokio::test]
+async fn error_pages_look_right() {
+    let upstream = Upstream::start().await;
+    let gone = upstream.address;
+    drop(upstream);
+    let mut setup = Setup::before(&format!("http://{gone}"));
+    setup.sites += "[[site.rule]]\npath = \"/staff/\"\nallow = \"signed-in\"\ngroups = [\"staff\"]\n";
+    let program = setup.start().await;
+    program.ready().await;
+    program.add_person("grace", PASSWORD, false);
+    let window = Window::open(true).await;
+    let origin = program.origin();
+    window.open_page(&format!("{origin}/.auth/login")).await;
+    type_sign_in(&window, "grace").await;
+    window.sees("isn't answering").await;
+    window.pictures("error-502").await;
+    for (path, name, words) in [
+        ("/staff/x", "error-403", "group staff"),
+        ("/a%2Fb", "error-400", "allow_encoded"),
+        ("/.auth/nowhere", "error-404", "Back"),
+        ("/.auth/password/reset?token=made-up", "dead-link", "link"),
+    ] {
+        window.open_page(&format!("{origin}{path}")).await;
+        window.sees(words).await;
+        window.pictures(name).await;
+    }
+    window.close().await;
+}

@@ -1,0 +1,383 @@
+//! SCENARIOS 1–4, 7–10: how one gets in, and how one does not.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Method;
+
+use crate::support::{
+    client::{Browser, encode, navigation},
+    html,
+    people::{OTHER_PASSWORD, PASSWORD},
+    program::{Program, Setup},
+    raw,
+    upstream::Upstream,
+};
+
+async fn site_with_ada() -> (Upstream, Program) {
+    let upstream = Upstream::start().await;
+    let program = Setup::before(&upstream.url()).start().await;
+    program.ready().await;
+    program.add_person("ada", PASSWORD, false);
+    (upstream, program)
+}
+
+#[tokio::test]
+async fn unknown_document_navigation_is_sent_to_sign_in_with_its_exact_target() {
+    let (upstream, program) = site_with_ada().await;
+    let mut browser = Browser::new(&program);
+    let reply = browser.get("/a%20b/c?x=1&y=%2F%20z").await.expect(303);
+    let location = reply.location();
+    assert!(location.starts_with("/.auth/login?return_to="), "{location}");
+    let sent = form_urlencoded::parse(location.split_once('?').unwrap().1.as_bytes())
+        .find(|(name, _)| name == "return_to")
+        .unwrap()
+        .1
+        .into_owned();
+    assert_eq!(sent, "/a%20b/c?x=1&y=%2F%20z");
+    assert!(upstream.seen().is_empty(), "the upstream saw nothing");
+}
+
+#[tokio::test]
+async fn html_without_fetch_metadata_is_sent_to_sign_in_too() {
+    let (_upstream, program) = site_with_ada().await;
+    let mut browser = Browser::new(&program);
+    browser.send(Method::GET, "/", &[("accept", "text/html")], Bytes::new()).await.expect(303);
+    browser.send(Method::HEAD, "/", &[("accept", "text/html")], Bytes::new()).await.expect(303);
+}
+
+#[tokio::test]
+async fn unknown_frame_gets_a_page_that_opens_sign_in_at_the_top() {
+    let (upstream, program) = site_with_ada().await;
+    let fields = [("accept", "text/html"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe"), ("sec-fetch-site", "same-origin")];
+    let reply = Browser::new(&program).send(Method::GET, "/frame", &fields, Bytes::new()).await.expect(401);
+    assert!(reply.field("content-type").starts_with("text/html"));
+    assert!(reply.text().contains("_top"), "{}", reply.text());
+    assert!(upstream.seen().is_empty());
+}
+
+#[tokio::test]
+async fn unknown_form_post_gets_a_page_that_keeps_the_typed_text_safe() {
+    let (upstream, program) = site_with_ada().await;
+    let mut fields = navigation("same-origin");
+    fields.push(("content-type", "application/x-www-form-urlencoded"));
+    let reply = Browser::new(&program).send(Method::POST, "/comment", &fields, encode(&[("text", "long")])).await.expect(401);
+    assert!(reply.words().contains("Your session ended before this was sent"), "{}", reply.words());
+    assert!(reply.text().contains("_blank"), "sign-in opens in a new tab");
+    assert!(upstream.seen().is_empty());
+}
+
+#[tokio::test]
+async fn unknown_programs_get_json_and_nothing_is_forwarded() {
+    let (upstream, program) = site_with_ada().await;
+    let asks: [&[(&str, &str)]; 5] = [
+        &[("accept", "application/json")],
+        &[("accept", "*/*"), ("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty"), ("sec-fetch-site", "same-origin")],
+        &[("accept", "text/html"), ("x-requested-with", "XMLHttpRequest"), ("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")],
+        &[("connection", "upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "13"), ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")],
+        &[("content-type", "application/grpc"), ("te", "trailers")],
+    ];
+    for fields in asks {
+        let reply = Browser::new(&program).send(Method::GET, "/api", fields, Bytes::new()).await.expect(401);
+        assert_eq!(reply.json()["error"], "unauthenticated", "{fields:?}");
+        assert!(reply.json()["login"].as_str().unwrap().starts_with(&program.origin()), "{}", reply.text());
+        assert_eq!(reply.field("www-authenticate"), "Bearer", "never Basic: it pops a dialog");
+    }
+    assert!(upstream.seen().is_empty());
+}
+
+#[tokio::test]
+async fn refusing_a_body_asks_for_none_of_it() {
+    let (upstream, program) = site_with_ada().await;
+    let authority = format!("localhost:{}", program.http.port());
+    let ask = format!(
+        "POST /upload HTTP/1.1\r\nHost: {authority}\r\nAccept: application/json\r\nContent-Length: 1000000\r\nExpect: 100-continue\r\n\r\n"
+    );
+    let (came, closed) = raw::exchange(program.http, ask.as_bytes(), Duration::from_secs(3)).await;
+    assert_eq!(raw::statuses(&came), [401], "no 100 (Continue): {came}");
+    assert!(closed, "the unread body ends the connection");
+    let small = format!("POST /upload HTTP/1.1\r\nHost: {authority}\r\nAccept: application/json\r\nContent-Length: 4\r\n\r\nbodyGET /x HTTP/1.1\r\nHost: {authority}\r\nAccept: application/json\r\nConnection: close\r\n\r\n");
+    let (came, _) = raw::exchange(program.http, small.as_bytes(), Duration::from_secs(3)).await;
+    assert!(raw::statuses(&came).iter().all(|status| *status == 401), "{came}");
+    assert!(upstream.seen().is_empty());
+}
+
+#[tokio::test]
+async fn after_sign_in_the_person_lands_where_they_wanted() {
+    let (upstream, program) = site_with_ada().await;
+    let mut browser = Browser::new(&program);
+    let asked = "/a%2Bb/%C3%A9?x=%2F%26&y=+";
+    let login = browser.get(asked).await.expect(303).location().to_owned();
+    let page = browser.get(&login).await.expect(200);
+    let return_to = html::input_value(&page.text(), "return_to").unwrap();
+    let csrf = html::input_value(&page.text(), "csrf").unwrap();
+    let fields = [("identifier", "ada"), ("password", PASSWORD), ("return_to", return_to.as_str()), ("csrf", csrf.as_str())];
+    let reply = browser.post("/.auth/login", &fields).await.expect(303);
+    assert_eq!(reply.location(), asked);
+    browser.get(asked).await.expect(200);
+    assert_eq!(upstream.last().target, asked);
+    assert_eq!(upstream.last().field("remote-user"), Some("ada"));
+}
+
+#[tokio::test]
+async fn signed_in_people_are_sent_straight_onward() {
+    let (_upstream, program) = site_with_ada().await;
+    let mut browser = Browser::new(&program).signed_in("ada", PASSWORD).await;
+    let reply = browser.get("/.auth/login?return_to=%2Fwiki%3Fa%3D1").await.expect(303);
+    assert_eq!(reply.location(), "/wiki?a=1");
+}
+
+#[tokio::test]
+async fn foreign_return_addresses_fall_back_to_the_start_page() {
+    let (_upstream, program) = site_with_ada().await;
+    let browser = Browser::new(&program).signed_in("ada", PASSWORD).await;
+    let long = format!("/{}", "x".repeat(9000));
+    let foreign = [
+        "https://evil.example/", "http://evil.example", "//evil.example", "///evil.example", "/\\evil.example", "\\\\evil.example",
+        "/%2fevil.example", "/%5cevil.example", "/%2Fevil.example", "/%5Cevil.example", "https:evil.example", "http:///evil.example",
+        "javascript:alert(1)", "data:text/html,x", "/\t/evil.example", "/\n/evil.example", "\t//evil.example", " //evil.example",
+        "http://localhost@evil.example/", "http://localhost.evil.example/", "http://evillocalhost/", "http://localhost:1/",
+        "ftp://localhost/", "//localhost@evil.example", "evil.example", "", "@evil.example", ".evil.example", "/\u{0}", &long,
+    ];
+    for address in foreign {
+        let query = form_urlencoded::Serializer::new(String::new()).append_pair("return_to", address).finish();
+        let reply = browser.clone().get(&format!("/.auth/login?{query}")).await.expect(303);
+        assert_eq!(reply.location(), "/", "return_to={address:?}");
+    }
+}
+
+#[tokio::test]
+async fn wrong_unknown_and_disabled_look_alike() {
+    let (_upstream, program) = site_with_ada().await;
+    program.add_person("eve", PASSWORD, false);
+    program.run(&["user", "disable", "eve"], "");
+    let mut replies = Vec::new();
+    for (name, password) in [("ada", OTHER_PASSWORD), ("nobody", OTHER_PASSWORD), ("eve", PASSWORD), ("ada@example.com", OTHER_PASSWORD)] {
+        let reply = Browser::new(&program).sign_in(name, password).await.expect(401);
+        assert!(reply.words().contains("That name and password don't match. Check both and try again."), "{}", reply.words());
+        let csrf = html::input_value(&reply.text(), "csrf").unwrap();
+        let text = reply.text().replace(&csrf, "CSRF").replace(&format!("\"{name}\""), "\"NAME\"");
+        let mut fields: Vec<_> = reply.fields.iter().filter(|(name, _)| *name != "date").map(|(n, v)| (n.to_string(), v.clone())).collect();
+        fields.retain(|(name, _)| !["set-cookie", "content-length", "x-request-id"].contains(&name.as_str()));
+        replies.push((fields, text));
+    }
+    for reply in &replies[1..] {
+        assert_eq!(reply, &replies[0]);
+    }
+}
+
+#[tokio::test]
+async fn too_many_tries_are_throttled_alike_for_known_and_unknown_names() {
+    let (_upstream, program) = site_with_ada().await;
+    let mut tries = Vec::new();
+    for name in ["ada", "nobody-here"] {
+        let mut count = 0;
+        let reply = loop {
+            let reply = Browser::new(&program).sign_in(name, OTHER_PASSWORD).await;
+            count += 1;
+            assert!(count < 40, "{name} is never throttled");
+            if reply.status != 401 {
+                break reply;
+            }
+        };
+        assert_eq!(reply.status, 429, "{}", reply.words());
+        assert!(reply.words().contains("Too many tries. Wait until "), "{}", reply.words());
+        assert!(reply.field("retry-after").parse::<u32>().is_ok_and(|seconds| seconds > 0), "{:?}", reply.fields);
+        tries.push(count);
+    }
+    assert_eq!(tries[0], tries[1], "the throttle tells nothing of whether a name exists");
+}
+
+#[tokio::test]
+async fn spelling_variants_share_one_throttle() {
+    let (_upstream, program) = site_with_ada().await;
+    let spellings = ["ada", "ADA", " ada ", "Ada", "\u{ff41}da", "ada@example.com", "ADA@EXAMPLE.COM"];
+    let mut throttled = false;
+    for round in 0..40 {
+        let reply = Browser::new(&program).sign_in(spellings[round % spellings.len()], OTHER_PASSWORD).await;
+        throttled |= reply.status == 429;
+        if throttled {
+            assert!(round < 16, "variants had {round} tries");
+            break;
+        }
+    }
+    assert!(throttled);
+}
+
+#[tokio::test]
+async fn sign_in_gives_a_new_session_id_and_a_planted_one_is_worthless() {
+    let (upstream, program) = site_with_ada().await;
+    let first = Browser::new(&program).signed_in("ada", PASSWORD).await;
+    let (name, old) = first.session_cookie().unwrap();
+    // The id known before: planted into the victim's browser.
+    let mut victim = Browser::new(&program);
+    victim.jar.insert(name.clone(), "x".repeat(old.len()));
+    let mut victim = victim.signed_in("ada", PASSWORD).await;
+    let (_, fresh) = victim.session_cookie().unwrap();
+    assert_ne!(fresh, old);
+    assert_ne!(fresh, "x".repeat(old.len()));
+    victim.get("/").await.expect(200);
+    let mut attacker = Browser::new(&program);
+    attacker.jar.insert(name, "x".repeat(old.len()));
+    upstream.forget();
+    attacker.get("/").await.expect(303);
+    assert!(upstream.seen().is_empty());
+}
+
+#[tokio::test]
+async fn signing_in_again_ends_the_session_before() {
+    let (_upstream, program) = site_with_ada().await;
+    program.add_person("eve", OTHER_PASSWORD, false);
+    let mut browser = Browser::new(&program);
+    let token = html::input_value(&browser.get("/.auth/login").await.text(), "csrf").unwrap();
+    let fields = |name, password| vec![("identifier", name), ("password", password), ("csrf", token.as_str())];
+    browser.post("/.auth/login", &fields("eve", OTHER_PASSWORD)).await.expect(303);
+    let before = browser.clone();
+    let page = browser.get("/.auth/profile").await.expect(200);
+    assert!(page.words().contains("@eve"));
+    // A second form from the same browser, with the session's own token.
+    let token = html::input_value(&page.text(), "csrf").unwrap();
+    let again = [("identifier", "ada"), ("password", PASSWORD), ("csrf", token.as_str())];
+    let reply = browser.post("/.auth/login", &again).await;
+    if reply.status == 303 {
+        assert_ne!(before.session_cookie(), browser.session_cookie());
+        before.clone().get("/").await.expect(303);
+    } else {
+        assert_eq!(reply.status, 403);
+    }
+}
+
+#[tokio::test]
+async fn empty_posts_and_skipped_steps_make_no_progress() {
+    let (upstream, program) = site_with_ada().await;
+    for path in [
+        "login", "login/verify", "login/verify/send", "logout", "register", "register/confirm", "setup", "profile/edit", "password",
+        "password/forgot", "password/reset", "second-factor", "second-factor/phone",
+    ] {
+        let mut browser = Browser::new(&program);
+        let target = format!("/.auth/{path}");
+        for fields in [&[][..], &[("csrf", "")], &[("csrf", "made-up")]] {
+            let reply = browser.post(&target, fields).await;
+            let location = reply.location().to_owned();
+            let refused = reply.status.is_client_error() || (reply.status == 303 && location.contains("/.auth/login"));
+            assert!(refused, "{path} {fields:?}: {} {location}", reply.status);
+            assert!(browser.session_cookie().is_none(), "{path} gave a session");
+        }
+        // A step whose earlier steps were skipped, with a valid token of the sign-in page.
+        let token = html::input_value(&browser.get("/.auth/login").await.text(), "csrf").unwrap();
+        let reply = browser.post(&target, &[("csrf", &token), ("code", ""), ("token", ""), ("password", "")]).await;
+        assert!(!reply.status.is_success() || path == "password/forgot", "{path}: {}", reply.words());
+        assert!(browser.session_cookie().is_none(), "{path} gave a session");
+    }
+    assert!(upstream.seen().is_empty());
+}
+
+#[tokio::test]
+async fn two_tabs_may_sign_in_at_the_same_time() {
+    let (_upstream, program) = site_with_ada().await;
+    let mut browser = Browser::new(&program);
+    let one = html::input_value(&browser.get("/.auth/login?return_to=%2Fone").await.text(), "csrf").unwrap();
+    let two = html::input_value(&browser.get("/.auth/login?return_to=%2Ftwo").await.text(), "csrf").unwrap();
+    let mut other_tab = browser.clone();
+    for (tab, token, to) in [(&mut browser, one, "/one"), (&mut other_tab, two, "/two")] {
+        let fields = [("identifier", "ada"), ("password", PASSWORD), ("return_to", to), ("csrf", token.as_str())];
+        assert_eq!(tab.post("/.auth/login", &fields).await.expect(303).location(), to);
+    }
+}
+
+#[tokio::test]
+async fn stale_form_shows_the_form_anew_with_its_reason() {
+    let (_upstream, program) = site_with_ada().await;
+    let mut browser = Browser::new(&program);
+    browser.get("/.auth/login").await;
+    let fields = [("identifier", "ada"), ("password", PASSWORD), ("csrf", "c3RhbGU")];
+    let reply = browser.post("/.auth/login", &fields).await.expect(403);
+    assert!(html::input_value(&reply.text(), "csrf").is_some(), "a form to go on with: {}", reply.words());
+    assert_eq!(html::input_value(&reply.text(), "identifier").as_deref(), Some("ada"), "nothing typed is lost");
+    assert_eq!(html::input_value(&reply.text(), "password").unwrap_or_default(), "", "but passwords are never sent back");
+    let token = html::input_value(&reply.text(), "csrf").unwrap();
+    browser.post("/.auth/login", &[("identifier", "ada"), ("password", PASSWORD), ("csrf", &token)]).await.expect(303);
+}
+
+#[tokio::test]
+async fn forms_of_other_origins_are_refused() {
+    let (_upstream, program) = site_with_ada().await;
+    let mut browser = Browser::new(&program);
+    let token = html::input_value(&browser.get("/.auth/login").await.text(), "csrf").unwrap();
+    let body = encode(&[("identifier", "ada"), ("password", PASSWORD), ("csrf", &token)]);
+    let own = program.origin();
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    for fields in [
+        vec![form, ("origin", "http://evil.example")],
+        vec![form, ("origin", "null")],
+        vec![form, ("origin", "http://localhost:1")],
+        vec![form, ("sec-fetch-site", "cross-site")],
+        vec![form, ("sec-fetch-site", "same-site"), ("origin", own.as_str())],
+    ] {
+        let reply = browser.send(Method::POST, "/.auth/login", &fields, body.clone()).await;
+        assert_eq!(reply.status, 403, "{fields:?}");
+    }
+    // Neither sent: the token decides.
+    browser.send(Method::POST, "/.auth/login", &[form], body).await.expect(303);
+}
+
+#[tokio::test]
+async fn doubled_fields_and_other_encodings_are_refused() {
+    let (_upstream, program) = site_with_ada().await;
+    let mut browser = Browser::new(&program);
+    let token = html::input_value(&browser.get("/.auth/login").await.text(), "csrf").unwrap();
+    let twice = [("identifier", "ada"), ("identifier", "eve"), ("password", PASSWORD), ("csrf", token.as_str())];
+    assert_eq!(browser.post("/.auth/login", &twice).await.status, 400);
+    let reply = browser.send(Method::POST, "/.auth/login", &[("content-type", "text/plain")], encode(&[("csrf", &token)])).await;
+    assert!([400, 415].contains(&reply.status.as_u16()), "{}", reply.status);
+    let huge = "x".repeat(80 << 10);
+    let reply = browser.post("/.auth/login", &[("identifier", &huge), ("csrf", &token)]).await;
+    assert_eq!(reply.status, 413);
+    assert!(browser.session_cookie().is_none());
+}
+
+#[tokio::test]
+async fn every_page_carries_its_safety_fields() {
+    let (_upstream, program) = site_with_ada().await;
+    let mut browser = Browser::new(&program).signed_in("ada", PASSWORD).await;
+    let mut stranger = Browser::new(&program);
+    let mut replies = Vec::new();
+    for path in ["login", "register", "password/forgot", "logout", "nowhere", "password/reset?token=x"] {
+        replies.push((path, stranger.get(&format!("/.auth/{path}")).await));
+    }
+    for path in ["profile", "profile/edit", "password", "second-factor", "second-factor/phone"] {
+        replies.push((path, browser.get(&format!("/.auth/{path}")).await.expect(200)));
+    }
+    for (path, reply) in replies {
+        let policy = reply.field("content-security-policy").to_owned();
+        assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
+        assert!(policy.contains("base-uri 'none'") && !policy.contains("unsafe"), "{path}: {policy}");
+        assert_eq!(reply.field("x-content-type-options"), "nosniff", "{path}");
+        assert!(reply.field("cache-control").contains("no-store"), "{path}");
+        assert!(["same-origin", "no-referrer"].contains(&reply.field("referrer-policy")), "{path}");
+        assert_eq!(reply.field("cross-origin-opener-policy"), "same-origin", "{path}");
+        assert_eq!(reply.field("content-type"), "text/html; charset=utf-8", "{path}");
+        assert_eq!(reply.field("server"), "", "{path}");
+        assert!(!reply.text().contains(" style=") && !reply.text().contains("<style"), "{path} has inline style");
+        let scripts: Vec<_> = html::tags(&reply.text(), "script").map(str::to_owned).collect();
+        assert!(scripts.iter().all(|tag| html::attribute(tag, "src").is_some()), "{path} has an inline script");
+    }
+}
+
+#[tokio::test]
+async fn what_is_typed_is_never_reflected_unescaped() {
+    let (_upstream, program) = site_with_ada().await;
+    let mut browser = Browser::new(&program);
+    let hostile = "\"><script>alert(1)</script>'`\r\nX: y";
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("return_to", hostile).finish();
+    for target in [format!("/.auth/login?{query}"), format!("/.auth/{query}"), "/.auth/%3Cscript%3E".to_owned()] {
+        let reply = browser.get(&target).await;
+        assert!(!reply.text().contains("<script>alert") && reply.field("x").is_empty(), "{target}");
+    }
+    let fields = [
+        ("first_name", hostile), ("last_name", hostile), ("username", hostile), ("email", hostile), ("password", "short"), ("password_confirm", "other"),
+    ];
+    let reply = browser.submit("/.auth/register", "/.auth/register", &fields).await.expect(422);
+    assert!(!reply.text().contains("<script>alert"));
+    assert_eq!(html::input_value(&reply.text(), "first_name").as_deref().map(|v| v.contains("<script>")), Some(true), "and not lost");
+}

@@ -1,0 +1,445 @@
+//! SCENARIOS 7, 8, 12–14, 18: the second factor by Twilio Verify, played by a double that keeps Twilio's rules.
+
+use std::time::Duration;
+
+use crate::{
+    support::{
+        client::{Browser, Reply},
+        html,
+        people::{OTHER_PASSWORD, PASSWORD},
+        program::{Program, Setup},
+        upstream::Upstream,
+    },
+    twilio::{ACCOUNT_SID, AUTH_TOKEN, Fault, SERVICE_SID, Twilio},
+};
+
+/// Kenyan, as PAGES shows it.
+const NUMBER: &str = "+254712123456";
+const LOCAL: &str = "0712 123456";
+
+struct Stage {
+    upstream: Upstream,
+    twilio: Twilio,
+    program: Program,
+}
+
+async fn stage_with(change: impl FnOnce(&mut Setup)) -> Stage {
+    let (upstream, twilio) = (Upstream::start().await, Twilio::start().await);
+    let mut setup = Setup::before(&upstream.url());
+    setup.verify = format!(
+        "account_sid = \"{ACCOUNT_SID}\"\nauth_token = \"{AUTH_TOKEN}\"\nservice_sid = \"{SERVICE_SID}\"\nbase_url = \"{}\"\nchannels = [\"sms\", \"call\", \"whatsapp\"]\n",
+        twilio.base_url()
+    );
+    change(&mut setup);
+    let program = setup.start().await;
+    program.ready().await;
+    program.add_person("ada", PASSWORD, false);
+    Stage { upstream, twilio, program }
+}
+
+async fn stage() -> Stage {
+    stage_with(|_| {}).await
+}
+
+impl Stage {
+    async fn signed_in(&self) -> Browser {
+        Browser::new(&self.program).signed_in("ada", PASSWORD).await
+    }
+
+    /// Ada, signed in, with the factor on.
+    async fn enrolled(&self) -> Browser {
+        let mut browser = self.signed_in().await;
+        self.enrol(&mut browser, "KE", LOCAL, "sms").await.expect(303);
+        let code = self.twilio.code_for(NUMBER).expect("a code under way");
+        browser.submit("/.auth/second-factor/phone", "/.auth/second-factor/phone", &[("code", &code)]).await.expect(303);
+        browser
+    }
+
+    async fn enrol(&self, browser: &mut Browser, country: &str, phone: &str, channel: &str) -> Reply {
+        let fields = [("country", country), ("phone", phone), ("channel", channel)];
+        browser.submit("/.auth/second-factor/phone", "/.auth/second-factor/phone", &fields).await
+    }
+
+    /// A browser that has shown the password and owes the code.
+    async fn owing(&self) -> Browser {
+        // A code is sent anew only when the earlier verification ended or enough time passed; the double keeps count.
+        let mut browser = Browser::new(&self.program);
+        let reply = browser.sign_in("ada", PASSWORD).await.expect(303);
+        assert!(reply.location().starts_with("/.auth/login/verify"), "{}", reply.location());
+        browser
+    }
+}
+
+async fn answer(browser: &mut Browser, code: &str) -> Reply {
+    browser.submit("/.auth/login/verify", "/.auth/login/verify", &[("code", code)]).await
+}
+
+#[tokio::test]
+async fn enrolled_people_get_in_with_password_and_code() {
+    let stage = stage().await;
+    let mut enrolling = stage.enrolled().await;
+    let list = enrolling.get("/.auth/second-factor").await.expect(200);
+    assert!(list.words().contains("•••• 56"), "masked: {}", list.words());
+    assert!(!list.text().contains("712123456") && !list.text().contains("712 123456"), "shown masked everywhere");
+    let mut browser = stage.owing().await;
+    assert!(browser.session_cookie().is_none(), "no session before the code");
+    let page = browser.get("/.auth/login/verify").await.expect(200);
+    assert!(page.words().contains("We sent a code by SMS to •••• 56"), "{}", page.words());
+    let code = stage.twilio.code_for(NUMBER).unwrap();
+    let spaced = format!(" {} {} ", &code[..3], &code[3..]);
+    answer(&mut browser, &spaced).await.expect(303);
+    browser.get("/").await.expect(200);
+    assert_eq!(stage.upstream.last().field("remote-user"), Some("ada"));
+    let me = browser.api("/.auth/me").await.json();
+    assert_eq!(me["amr"], serde_json::json!(["pwd", "sms", "mfa"]), "{me}");
+    // Checks go by the verification itself, never by the number alone.
+    for check in stage.twilio.checks() {
+        assert!(check.field("VerificationSid").is_some_and(|sid| sid.starts_with("VE")), "{check:?}");
+    }
+}
+
+#[tokio::test]
+async fn full_width_digits_and_dashes_are_understood() {
+    let stage = stage().await;
+    stage.enrolled().await;
+    let mut browser = stage.owing().await;
+    let code = stage.twilio.code_for(NUMBER).unwrap();
+    let wide: String = code.chars().map(|digit| char::from_u32(digit as u32 - 0x30 + 0xff10).unwrap()).collect();
+    answer(&mut browser, &format!("{}-{}", wide.chars().take(3).collect::<String>(), wide.chars().skip(3).collect::<String>())).await.expect(303);
+}
+
+#[tokio::test]
+async fn a_session_that_owes_its_factor_opens_nothing() {
+    let stage = stage().await;
+    stage.enrolled().await;
+    let mut browser = stage.owing().await;
+    stage.upstream.forget();
+    for path in ["/", "/.auth/profile", "/.auth/profile/edit", "/.auth/password", "/.auth/second-factor", "/.auth/second-factor/phone"] {
+        let reply = browser.clone().get(path).await.expect(303);
+        assert!(reply.location().starts_with("/.auth/login"), "{path}: {}", reply.location());
+    }
+    assert_eq!(browser.api("/.auth/me").await.status, 401);
+    let page = browser.get("/.auth/login/verify").await.expect(200);
+    let csrf = html::input_value(&page.text(), "csrf").unwrap();
+    for (path, fields) in [
+        ("second-factor/phone", vec![("country", "KE"), ("phone", "0712 999999"), ("channel", "sms")]),
+        ("second-factor/disable", vec![("password", PASSWORD)]),
+        ("password", vec![("current_password", PASSWORD), ("password", OTHER_PASSWORD), ("password_confirm", OTHER_PASSWORD)]),
+        ("profile/edit", vec![("first_name", "Eve"), ("last_name", "X"), ("username", "ada"), ("about_me", "")]),
+    ] {
+        let mut fields = fields;
+        fields.push(("csrf", &csrf));
+        let reply = browser.clone().post(&format!("/.auth/{path}"), &fields).await;
+        assert!(!reply.status.is_success(), "{path}: {}", reply.status);
+    }
+    assert!(stage.upstream.seen().is_empty());
+    let mut owner = stage.owing().await;
+    let code = stage.twilio.code_for(NUMBER).unwrap();
+    answer(&mut owner, &code).await.expect(303);
+}
+
+#[tokio::test]
+async fn wrong_codes_are_explained_and_counted_across_restarted_sign_ins() {
+    let stage = stage().await;
+    stage.enrolled().await;
+    let mut wrong = 0;
+    let mut spent = None;
+    for _round in 0..4 {
+        let mut browser = stage.owing().await;
+        for _ in 0..3 {
+            let code = stage.twilio.wrong_code_for(NUMBER);
+            let reply = answer(&mut browser, &code).await;
+            assert!(browser.session_cookie().is_none());
+            if reply.status == 429 {
+                spent = Some(reply);
+                break;
+            }
+            assert_eq!(reply.status, 401, "{}", reply.words());
+            assert!(reply.words().contains("That code isn't right."), "{}", reply.words());
+            wrong += 1;
+        }
+        if spent.is_some() {
+            break;
+        }
+    }
+    assert!(wrong <= 5, "{wrong} wrong codes were taken");
+    let reply = spent.expect("an end to guessing");
+    assert!(reply.words().contains("Too many tries. Ask for a new code after"), "{}", reply.words());
+    // The right code opens nothing now, in a fresh sign-in either.
+    let mut browser = Browser::new(&stage.program);
+    browser.sign_in("ada", PASSWORD).await;
+    if let Some(code) = stage.twilio.code_for(NUMBER) {
+        let page = browser.get("/.auth/login/verify").await;
+        if html::has_control(&page.text(), "code") {
+            let reply = answer(&mut browser, &code).await;
+            assert_ne!(reply.status, 303, "guessing went on");
+        }
+    }
+    assert!(browser.session_cookie().is_none());
+}
+
+#[tokio::test]
+async fn an_expired_code_asks_for_a_new_one() {
+    let stage = stage().await;
+    stage.enrolled().await;
+    let mut browser = stage.owing().await;
+    let code = stage.twilio.code_for(NUMBER).unwrap();
+    stage.twilio.advance(Duration::from_secs(601));
+    let reply = answer(&mut browser, &code).await;
+    assert_eq!(reply.status, 401, "{}", reply.words());
+    assert!(reply.words().to_lowercase().contains("new code"), "{}", reply.words());
+    assert!(browser.session_cookie().is_none());
+}
+
+#[tokio::test]
+async fn a_code_works_once_and_for_its_account_only() {
+    let stage = stage().await;
+    stage.program.add_person("eve", OTHER_PASSWORD, false);
+    stage.enrolled().await;
+    // Eve enrols a number of her own; Ada's code is worthless to her.
+    let mut eve = Browser::new(&stage.program).signed_in("eve", OTHER_PASSWORD).await;
+    stage.enrol(&mut eve, "DE", "0151 23456789", "sms").await.expect(303);
+    let mut ada = stage.owing().await;
+    let code = stage.twilio.code_for(NUMBER).unwrap();
+    let reply = eve.submit("/.auth/second-factor/phone", "/.auth/second-factor/phone", &[("code", &code)]).await;
+    if stage.twilio.code_for("+4915123456789") != Some(code.clone()) {
+        assert_eq!(reply.status, 401, "{}", reply.words());
+    }
+    let second_tab = ada.clone();
+    answer(&mut ada, &code).await.expect(303);
+    let mut replay = second_tab;
+    let page = replay.get("/.auth/login/verify").await;
+    assert!(page.status == 303, "the flow is over: {}", page.status);
+    assert!(replay.session_cookie().is_none());
+}
+
+#[tokio::test]
+async fn a_number_pending_for_another_account_is_refused() {
+    let stage = stage().await;
+    stage.program.add_person("eve", OTHER_PASSWORD, false);
+    let mut ada = stage.signed_in().await;
+    stage.enrol(&mut ada, "KE", LOCAL, "sms").await.expect(303);
+    let mut eve = Browser::new(&stage.program).signed_in("eve", OTHER_PASSWORD).await;
+    let reply = stage.enrol(&mut eve, "KE", LOCAL, "sms").await;
+    assert!([422, 429].contains(&reply.status.as_u16()), "{}: {}", reply.status, reply.words());
+}
+
+#[tokio::test]
+async fn sms_that_cannot_reach_the_number_becomes_a_call() {
+    let stage = stage().await;
+    stage.twilio.make_landline("+493012345678");
+    let mut browser = stage.signed_in().await;
+    stage.enrol(&mut browser, "DE", "030 12345678", "sms").await.expect(303);
+    let ways: Vec<_> = stage.twilio.sends().iter().map(|send| send.field("Channel").unwrap().to_owned()).collect();
+    assert_eq!(ways, ["sms", "call"]);
+    let page = browser.get("/.auth/second-factor/phone").await.expect(200);
+    assert!(page.words().to_lowercase().contains("call"), "it is said: {}", page.words());
+}
+
+#[tokio::test]
+async fn limits_and_fraud_answers_never_become_a_call() {
+    for fault in [Fault::MAX_SENDS, Fault::FRAUD, Fault::GEO_PERMISSION, Fault::TOO_MANY_CONCURRENT, Fault::UNAUTHORIZED, Fault::Bare(503)] {
+        let stage = stage().await;
+        let mut browser = stage.signed_in().await;
+        stage.twilio.fail_next(fault.clone());
+        let reply = stage.enrol(&mut browser, "KE", LOCAL, "sms").await;
+        assert!(reply.status.is_client_error() || reply.status.is_server_error(), "{fault:?}: {}", reply.status);
+        assert_eq!(stage.twilio.sends().len(), 1, "{fault:?}: {:?}", stage.twilio.sends());
+        assert!(!reply.words().contains("60"), "no provider codes on pages: {}", reply.words());
+        assert_eq!(html::input_value(&reply.text(), "phone").as_deref(), Some(LOCAL), "{fault:?} lost what was typed");
+    }
+}
+
+#[tokio::test]
+async fn the_person_chooses_another_way() {
+    let stage = stage_with(|setup| setup.moved_clock = true).await;
+    stage.enrolled().await;
+    let mut browser = stage.owing().await;
+    let early = browser.submit("/.auth/login/verify", "/.auth/login/verify/send", &[("channel", "sms")]).await.expect(429);
+    assert!(early.words().contains("the earlier message still works, it has the same code"), "{}", early.words());
+    stage.program.clock.as_ref().unwrap().advance(Duration::from_secs(61));
+    stage.twilio.advance(Duration::from_secs(61));
+    browser.submit("/.auth/login/verify", "/.auth/login/verify/send", &[("channel", "call")]).await.expect(303);
+    assert_eq!(stage.twilio.sends().last().unwrap().field("Channel"), Some("call"));
+    let page = browser.get("/.auth/login/verify").await.expect(200);
+    assert!(page.words().to_lowercase().contains("call"), "{}", page.words());
+    let code = stage.twilio.code_for(NUMBER).unwrap();
+    answer(&mut browser, &code).await.expect(303);
+    let me = browser.api("/.auth/me").await.json();
+    assert_eq!(me["amr"], serde_json::json!(["pwd", "tel", "mfa"]));
+    let foreign = browser.post("/.auth/login/verify/send", &[("channel", "pigeon")]).await;
+    assert!(!foreign.status.is_success());
+}
+
+#[tokio::test]
+async fn when_twilio_fails_nobody_gets_in_without_the_factor() {
+    let stage = stage().await;
+    stage.enrolled().await;
+    for fault in [
+        Fault::Reset, Fault::Hangup, Fault::Garbage, Fault::Nonsense, Fault::Truncated, Fault::Oversized, Fault::Redirect,
+        Fault::Bare(500), Fault::Bare(503), Fault::TOO_MANY_REQUESTS, Fault::UNAUTHORIZED,
+    ] {
+        let mut browser = Browser::new(&stage.program);
+        browser.sign_in("ada", PASSWORD).await.expect(303);
+        let page = browser.get("/.auth/login/verify").await.expect(200);
+        let csrf = html::input_value(&page.text(), "csrf").unwrap();
+        let code = stage.twilio.code_for(NUMBER).unwrap_or_else(|| "123456".into());
+        stage.twilio.fail_always(Some(fault.clone()));
+        let reply = browser.post("/.auth/login/verify", &[("code", &code), ("csrf", &csrf)]).await;
+        stage.twilio.fail_always(None);
+        assert!(browser.session_cookie().is_none(), "{fault:?} let somebody in");
+        assert!(reply.status.is_server_error() || reply.status.is_client_error(), "{fault:?}: {}", reply.status);
+        assert!(!reply.words().is_empty(), "{fault:?}: a clear page");
+        browser.get("/").await.expect(303);
+    }
+    stage.twilio.complaints();
+}
+
+#[tokio::test]
+async fn a_silent_twilio_times_out_with_a_clear_page() {
+    let stage = stage().await;
+    let mut browser = stage.signed_in().await;
+    stage.twilio.fail_next(Fault::TimeOut);
+    let reply = stage.enrol(&mut browser, "KE", LOCAL, "sms").await;
+    assert!(reply.status.is_server_error() || reply.status.is_client_error(), "{}", reply.status);
+    assert_eq!(stage.twilio.sends().len(), 1, "a send that may have worked is not repeated");
+    assert_eq!(html::input_value(&reply.text(), "phone").as_deref(), Some(LOCAL));
+    browser.get("/").await.expect(200);
+}
+
+#[tokio::test]
+async fn numbers_are_entered_nationally_or_internationally_and_mistakes_explained() {
+    let stage = stage().await;
+    for (country, phone, expected) in [
+        ("KE", "0712 123456", "+254712123456"),
+        ("DE", "+254 712 123457", "+254712123457"),
+        ("US", "(201) 555-0123", "+12015550123"),
+        ("GB", "07400 123456", "+447400123456"),
+    ] {
+        stage.program.run(&["user", "list"], "");
+        let mut browser = stage.signed_in().await;
+        let reply = stage.enrol(&mut browser, country, phone, "sms").await;
+        assert_eq!(reply.status, 303, "{country} {phone}: {}", reply.words());
+        assert_eq!(stage.twilio.sends().last().unwrap().field("To"), Some(expected));
+    }
+    let mut browser = stage.signed_in().await;
+    let before = stage.twilio.sends().len();
+    for (country, phone) in [("KE", "0712 1234"), ("KE", ""), ("KE", "letters"), ("", "0712 123456"), ("XX", "123"), ("KE", &"9".repeat(500)), ("KE", "+999 123")] {
+        let reply = stage.enrol(&mut browser, country, phone, "sms").await.expect(422);
+        assert!(reply.text().contains("aria-invalid"), "{country} {phone}: {}", reply.words());
+    }
+    let reply = stage.enrol(&mut browser, "KE", "0712 1234", "sms").await.expect(422);
+    assert!(reply.words().contains("Kenya") && reply.words().contains("+254"), "{}", reply.words());
+    assert_eq!(html::input_value(&reply.text(), "phone").as_deref(), Some("0712 1234"));
+    assert_eq!(stage.twilio.sends().len(), before, "no code is sent to what is no number");
+}
+
+#[tokio::test]
+async fn the_example_is_shown_without_scripts_and_keeps_what_was_typed() {
+    let stage = stage().await;
+    let mut browser = stage.signed_in().await;
+    let fields = [("country", "KE"), ("phone", "07"), ("channel", "call"), ("example", "1")];
+    let reply = browser.submit("/.auth/second-factor/phone", "/.auth/second-factor/phone", &fields).await.expect(200);
+    assert!(reply.words().contains("0712 123456"), "{}", reply.words().chars().take(400).collect::<String>());
+    assert_eq!(html::input_value(&reply.text(), "phone").as_deref(), Some("07"));
+    assert!(stage.twilio.sends().is_empty());
+}
+
+#[tokio::test]
+async fn disabling_asks_for_the_password_and_ends_other_sessions() {
+    let stage = stage().await;
+    let mut browser = stage.enrolled().await;
+    let mut other = stage.owing().await;
+    let code = stage.twilio.code_for(NUMBER).unwrap();
+    answer(&mut other, &code).await.expect(303);
+    let list = browser.get("/.auth/second-factor").await.expect(200);
+    let link = html::tags(&list.text(), "a")
+        .filter_map(|tag| html::attribute(tag, "href"))
+        .find(|href| href.contains("disable"))
+        .expect("a way to disable");
+    let page = browser.get(&link).await.expect(200);
+    let action = html::action_of(&page.text(), "password").expect("a form that asks for the password");
+    let factor = html::input_value(&page.text(), "factor").unwrap_or_default();
+    let try_with = |password: &'static str| vec![("password", password), ("factor", factor.as_str())];
+    browser.submit(&link, &action, &try_with("")).await.expect(422);
+    browser.submit(&link, &action, &try_with(OTHER_PASSWORD)).await.expect(422);
+    assert!(browser.get("/.auth/second-factor").await.words().contains("•••• 56"));
+    browser.submit(&link, &action, &try_with(PASSWORD)).await.expect(303);
+    browser.get("/").await.expect(200);
+    other.get("/").await.expect(303);
+    let reply = Browser::new(&stage.program).sign_in("ada", PASSWORD).await.expect(303);
+    assert_eq!(reply.location(), "/", "the password alone is enough again");
+}
+
+#[tokio::test]
+async fn enabling_steps_up_with_a_new_id_and_opens_two_factor_rules() {
+    let stage = stage_with(|setup| setup.sites += "[[site.rule]]\npath = \"/strong\"\nallow = \"two-factor\"\n").await;
+    let mut browser = stage.signed_in().await;
+    let before = browser.clone();
+    stage.enrol(&mut browser, "KE", LOCAL, "sms").await.expect(303);
+    let code = stage.twilio.code_for(NUMBER).unwrap();
+    browser.submit("/.auth/second-factor/phone", "/.auth/second-factor/phone", &[("code", &code)]).await.expect(303);
+    assert_ne!(before.session_cookie(), browser.session_cookie());
+    before.clone().get("/").await.expect(303);
+    browser.get("/strong").await.expect(200);
+}
+
+#[tokio::test]
+async fn reset_factors_by_the_command_line_lets_the_owner_in_again() {
+    let stage = stage().await;
+    stage.enrolled().await;
+    stage.program.run(&["user", "reset-factors", "ada"], "");
+    let reply = Browser::new(&stage.program).sign_in("ada", PASSWORD).await.expect(303);
+    assert_eq!(reply.location(), "/");
+}
+
+#[tokio::test]
+async fn a_factor_changed_meanwhile_makes_a_pending_sign_in_stale() {
+    let stage = stage().await;
+    stage.enrolled().await;
+    let mut browser = stage.owing().await;
+    let code = stage.twilio.code_for(NUMBER).unwrap();
+    stage.program.run(&["user", "set-password", "ada", "--password-stdin"], &format!("{OTHER_PASSWORD}\n"));
+    let reply = answer(&mut browser, &code).await;
+    assert!(browser.session_cookie().is_none(), "{}", reply.status);
+    assert!(reply.status == 401 || reply.location().starts_with("/.auth/login"), "{} {}", reply.status, reply.words());
+}
+
+#[tokio::test]
+async fn secrets_codes_and_numbers_never_reach_the_log() {
+    let stage = stage_with(|setup| setup.environment.push(("RUST_LOG".into(), "trace".into()))).await;
+    stage.enrolled().await;
+    let mut browser = stage.owing().await;
+    let wrong = stage.twilio.wrong_code_for(NUMBER);
+    answer(&mut browser, &wrong).await.expect(401);
+    let code = stage.twilio.code_for(NUMBER).unwrap();
+    answer(&mut browser, &code).await.expect(303);
+    browser.get("/page?secret=canary-in-query").await.expect(200);
+    let (_, cookie) = browser.session_cookie().unwrap();
+    let output = stage.program.output();
+    for secret in [AUTH_TOKEN, PASSWORD, &code, &wrong, "712123456", "712 123456", cookie.as_str(), "canary-in-query", "ada@example.com"] {
+        let line = output.lines().find(|line| line.contains(secret));
+        assert!(line.is_none(), "{secret} was logged: {}", line.unwrap());
+    }
+    stage.program.run(&["user", "show", "ada"], "");
+}
+
+#[tokio::test]
+async fn console_codes_are_marked_as_for_trying_out() {
+    let program = Setup::demo().start().await;
+    program.ready().await;
+    program.add_person("ada", PASSWORD, false);
+    let mut browser = Browser::new(&program).signed_in("ada", PASSWORD).await;
+    let before = program.output().len();
+    let fields = [("country", "KE"), ("phone", LOCAL), ("channel", "sms")];
+    browser.submit("/.auth/second-factor/phone", "/.auth/second-factor/phone", &fields).await.expect(303);
+    let code = program.console_code(before).await;
+    assert!(program.output()[before..].to_lowercase().contains("trying out"), "{}", &program.output()[before..]);
+    browser.submit("/.auth/second-factor/phone", "/.auth/second-factor/phone", &[("code", &code)]).await.expect(303);
+    let mut again = Browser::new(&program);
+    let before = program.output().len();
+    again.sign_in("ada", PASSWORD).await.expect(303);
+    let code = program.console_code(before).await;
+    answer(&mut again, &code).await.expect(303);
+    again.get("/").await.expect(200);
+}

@@ -1,0 +1,149 @@
+//! Debian's Chromium, driven through chromedriver.
+
+use std::{path::PathBuf, process::Stdio, time::Duration};
+
+use thirtyfour::prelude::*;
+
+use super::{
+    eventually, free_ports, loopback,
+    services::{Guarded, tied},
+};
+
+/// A browser window of its own, and the driver behind it.
+pub struct Window {
+    /// The session.
+    pub driver: WebDriver,
+    // Dropped after the session was quit.
+    _chromedriver: Guarded,
+    _profile: tempfile::TempDir,
+}
+
+/// Width in CSS pixels, and the name in file names.
+const WIDTHS: [(u32, &str); 2] = [(360, "360"), (1280, "1280")];
+
+impl Window {
+    /// A fresh window; without `scripts`, pages run none.
+    pub async fn open(scripts: bool) -> Self {
+        let [port] = free_ports();
+        let child = tied("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver is missing: run `cargo xtask test`, which installs it");
+        let chromedriver = Guarded(child);
+        eventually("chromedriver", Duration::from_secs(20), async || tokio::net::TcpStream::connect(loopback(port)).await.ok()).await;
+        let profile = tempfile::tempdir().unwrap();
+        let mut wanted = DesiredCapabilities::chrome();
+        for argument in [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--force-color-profile=srgb",
+        ] {
+            wanted.add_arg(argument).unwrap();
+        }
+        wanted.add_arg(&format!("--user-data-dir={}", profile.path().display())).unwrap();
+        if !scripts {
+            let off = serde_json::json!({ "profile.managed_default_content_settings.javascript": 2 });
+            wanted.add_experimental_option("prefs", off).unwrap();
+        }
+        let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), wanted).await.unwrap();
+        Self { driver, _chromedriver: chromedriver, _profile: profile }
+    }
+
+    /// Opens an address.
+    pub async fn open_page(&self, address: &str) {
+        self.driver.goto(address).await.unwrap();
+    }
+
+    /// Fills a control of that name, replacing what stood there.
+    pub async fn fill(&self, name: &str, text: &str) {
+        let control = self.driver.find(By::Name(name)).await.unwrap_or_else(|error| panic!("no control {name}: {error}"));
+        control.clear().await.unwrap();
+        control.send_keys(text).await.unwrap();
+    }
+
+    /// Presses the button or link with those words.
+    pub async fn press(&self, words: &str) {
+        let path = format!("//button[contains(normalize-space(.), \"{words}\")] | //a[contains(normalize-space(.), \"{words}\")]");
+        let Ok(control) = self.driver.find(By::XPath(path)).await else {
+            panic!("nothing to press says {words}: {}", self.words().await);
+        };
+        control.click().await.unwrap();
+    }
+
+    /// What a person reads on the page.
+    pub async fn words(&self) -> String {
+        self.driver.find(By::Tag("body")).await.unwrap().text().await.unwrap()
+    }
+
+    /// Waits until the page says so.
+    pub async fn sees(&self, words: &str) {
+        let start = std::time::Instant::now();
+        loop {
+            let page = match self.driver.find(By::Tag("body")).await {
+                Ok(body) => body.text().await.unwrap_or_default(),
+                Err(_) => String::new(),
+            };
+            if page.contains(words) {
+                return;
+            }
+            assert!(start.elapsed() < Duration::from_secs(10), "the page does not say {words:?} but:\n{page}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Where the window is: path and query.
+    pub async fn place(&self) -> String {
+        let url = self.driver.current_url().await.unwrap();
+        url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()))
+    }
+
+    /// Pictures of the page: narrow and wide, dark and light. The page must not scroll sideways, at 320 px either.
+    pub async fn pictures(&self, name: &str) {
+        let folder = pictures_folder();
+        let cdp = self.driver.cdp();
+        for scheme in ["light", "dark"] {
+            let media = serde_json::json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+            cdp.send_raw("Emulation.setEmulatedMedia", media).await.unwrap();
+            for (width, label) in WIDTHS {
+                self.resize(width).await;
+                let shot = cdp
+                    .send_raw("Page.captureScreenshot", serde_json::json!({ "format": "png", "captureBeyondViewport": true }))
+                    .await
+                    .unwrap();
+                let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, shot["data"].as_str().unwrap()).unwrap();
+                std::fs::write(folder.join(format!("{name}-{label}-{scheme}.png")), bytes).unwrap();
+            }
+        }
+        self.resize(320).await;
+        let sizes = cdp.send_raw("Page.getLayoutMetrics", serde_json::json!({})).await.unwrap();
+        let wide = sizes["cssContentSize"]["width"].as_f64().unwrap();
+        assert!(wide <= 320.0, "{name} is {wide} px wide on a screen of 320");
+        cdp.send_raw("Emulation.clearDeviceMetricsOverride", serde_json::json!({})).await.unwrap();
+    }
+
+    async fn resize(&self, width: u32) {
+        let size = serde_json::json!({ "width": width, "height": 780, "deviceScaleFactor": 1, "mobile": false });
+        self.driver.cdp().send_raw("Emulation.setDeviceMetricsOverride", size).await.unwrap();
+    }
+
+    /// Ends the session.
+    pub async fn close(self) {
+        self.driver.clone().quit().await.unwrap();
+    }
+}
+
+/// `target/pictures`
+pub fn pictures_folder() -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("pictures");
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
