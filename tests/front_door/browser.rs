@@ -143,7 +143,9 @@ async fn forms_that_come_back_look_right() {
     window.pictures("setup").await;
     window.open_page(&format!("{origin}/.auth/login")).await;
     type_sign_in(&window, "grace").await;
-    for (path, name) in [("profile/edit", "profile-edit"), ("password", "password"), ("second-factor", "second-factor-off")] {
+    for (path, name) in
+        [("profile/edit", "profile-edit"), ("password", "password"), ("second-factor", "second-factor-off")]
+    {
         window.open_page(&format!("{origin}/.auth/{path}")).await;
         window.pictures(name).await;
     }

@@ -49,7 +49,12 @@ async fn html_without_fetch_metadata_is_sent_to_sign_in_too() {
 #[tokio::test]
 async fn unknown_frame_gets_a_page_that_opens_sign_in_at_the_top() {
     let (upstream, program) = site_with_ada().await;
-    let fields = [("accept", "text/html"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe"), ("sec-fetch-site", "same-origin")];
+    let fields = [
+        ("accept", "text/html"),
+        ("sec-fetch-mode", "navigate"),
+        ("sec-fetch-dest", "iframe"),
+        ("sec-fetch-site", "same-origin"),
+    ];
     let reply = Browser::new(&program).send(Method::GET, "/frame", &fields, Bytes::new()).await.expect(401);
     assert!(reply.field("content-type").starts_with("text/html"));
     assert!(reply.text().contains("_top"), "{}", reply.text());
@@ -61,7 +66,8 @@ async fn unknown_form_post_gets_a_page_that_keeps_the_typed_text_safe() {
     let (upstream, program) = site_with_ada().await;
     let mut fields = navigation("same-origin");
     fields.push(("content-type", "application/x-www-form-urlencoded"));
-    let reply = Browser::new(&program).send(Method::POST, "/comment", &fields, encode(&[("text", "long")])).await.expect(401);
+    let reply =
+        Browser::new(&program).send(Method::POST, "/comment", &fields, encode(&[("text", "long")])).await.expect(401);
     assert!(reply.words().contains("Your session ended before this was sent"), "{}", reply.words());
     assert!(reply.text().contains("_blank"), "sign-in opens in a new tab");
     assert!(upstream.seen().is_empty());
@@ -72,9 +78,24 @@ async fn unknown_programs_get_json_and_nothing_is_forwarded() {
     let (upstream, program) = site_with_ada().await;
     let asks: [&[(&str, &str)]; 5] = [
         &[("accept", "application/json")],
-        &[("accept", "*/*"), ("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty"), ("sec-fetch-site", "same-origin")],
-        &[("accept", "text/html"), ("x-requested-with", "XMLHttpRequest"), ("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")],
-        &[("connection", "upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "13"), ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")],
+        &[
+            ("accept", "*/*"),
+            ("sec-fetch-mode", "cors"),
+            ("sec-fetch-dest", "empty"),
+            ("sec-fetch-site", "same-origin"),
+        ],
+        &[
+            ("accept", "text/html"),
+            ("x-requested-with", "XMLHttpRequest"),
+            ("sec-fetch-mode", "cors"),
+            ("sec-fetch-dest", "empty"),
+        ],
+        &[
+            ("connection", "upgrade"),
+            ("upgrade", "websocket"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ],
         &[("content-type", "application/grpc"), ("te", "trailers")],
     ];
     for fields in asks {
@@ -96,7 +117,9 @@ async fn refusing_a_body_asks_for_none_of_it() {
     let (came, closed) = raw::exchange(program.http, ask.as_bytes(), Duration::from_secs(3)).await;
     assert_eq!(raw::statuses(&came), [401], "no 100 (Continue): {came}");
     assert!(closed, "the unread body ends the connection");
-    let small = format!("POST /upload HTTP/1.1\r\nHost: {authority}\r\nAccept: application/json\r\nContent-Length: 4\r\n\r\nbodyGET /x HTTP/1.1\r\nHost: {authority}\r\nAccept: application/json\r\nConnection: close\r\n\r\n");
+    let small = format!(
+        "POST /upload HTTP/1.1\r\nHost: {authority}\r\nAccept: application/json\r\nContent-Length: 4\r\n\r\nbodyGET /x HTTP/1.1\r\nHost: {authority}\r\nAccept: application/json\r\nConnection: close\r\n\r\n"
+    );
     let (came, _) = raw::exchange(program.http, small.as_bytes(), Duration::from_secs(3)).await;
     assert!(raw::statuses(&came).iter().all(|status| *status == 401), "{came}");
     assert!(upstream.seen().is_empty());
@@ -111,7 +134,8 @@ async fn after_sign_in_the_person_lands_where_they_wanted() {
     let page = browser.get(&login).await.expect(200);
     let return_to = html::input_value(&page.text(), "return_to").unwrap();
     let csrf = html::input_value(&page.text(), "csrf").unwrap();
-    let fields = [("identifier", "ada"), ("password", PASSWORD), ("return_to", return_to.as_str()), ("csrf", csrf.as_str())];
+    let fields =
+        [("identifier", "ada"), ("password", PASSWORD), ("return_to", return_to.as_str()), ("csrf", csrf.as_str())];
     let reply = browser.post("/.auth/login", &fields).await.expect(303);
     assert_eq!(reply.location(), asked);
     browser.get(asked).await.expect(200);
@@ -133,11 +157,36 @@ async fn foreign_return_addresses_fall_back_to_the_start_page() {
     let browser = Browser::new(&program).signed_in("ada", PASSWORD).await;
     let long = format!("/{}", "x".repeat(9000));
     let foreign = [
-        "https://evil.example/", "http://evil.example", "//evil.example", "///evil.example", "/\\evil.example", "\\\\evil.example",
-        "/%2fevil.example", "/%5cevil.example", "/%2Fevil.example", "/%5Cevil.example", "https:evil.example", "http:///evil.example",
-        "javascript:alert(1)", "data:text/html,x", "/\t/evil.example", "/\n/evil.example", "\t//evil.example", " //evil.example",
-        "http://localhost@evil.example/", "http://localhost.evil.example/", "http://evillocalhost/", "http://localhost:1/",
-        "ftp://localhost/", "//localhost@evil.example", "evil.example", "", "@evil.example", ".evil.example", "/\u{0}", &long,
+        "https://evil.example/",
+        "http://evil.example",
+        "//evil.example",
+        "///evil.example",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "/%2fevil.example",
+        "/%5cevil.example",
+        "/%2Fevil.example",
+        "/%5Cevil.example",
+        "https:evil.example",
+        "http:///evil.example",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "/\t/evil.example",
+        "/\n/evil.example",
+        "\t//evil.example",
+        " //evil.example",
+        "http://localhost@evil.example/",
+        "http://localhost.evil.example/",
+        "http://evillocalhost/",
+        "http://localhost:1/",
+        "ftp://localhost/",
+        "//localhost@evil.example",
+        "evil.example",
+        "",
+        "@evil.example",
+        ".evil.example",
+        "/\u{0}",
+        &long,
     ];
     for address in foreign {
         let query = form_urlencoded::Serializer::new(String::new()).append_pair("return_to", address).finish();
@@ -152,12 +201,19 @@ async fn wrong_unknown_and_disabled_look_alike() {
     program.add_person("eve", PASSWORD, false);
     program.run(&["user", "disable", "eve"], "");
     let mut replies = Vec::new();
-    for (name, password) in [("ada", OTHER_PASSWORD), ("nobody", OTHER_PASSWORD), ("eve", PASSWORD), ("ada@example.com", OTHER_PASSWORD)] {
+    for (name, password) in
+        [("ada", OTHER_PASSWORD), ("nobody", OTHER_PASSWORD), ("eve", PASSWORD), ("ada@example.com", OTHER_PASSWORD)]
+    {
         let reply = Browser::new(&program).sign_in(name, password).await.expect(401);
-        assert!(reply.words().contains("That name and password don't match. Check both and try again."), "{}", reply.words());
+        assert!(
+            reply.words().contains("That name and password don't match. Check both and try again."),
+            "{}",
+            reply.words()
+        );
         let csrf = html::input_value(&reply.text(), "csrf").unwrap();
         let text = reply.text().replace(&csrf, "CSRF").replace(&format!("\"{name}\""), "\"NAME\"");
-        let mut fields: Vec<_> = reply.fields.iter().filter(|(name, _)| *name != "date").map(|(n, v)| (n.to_string(), v.clone())).collect();
+        let mut fields: Vec<_> =
+            reply.fields.iter().filter(|(name, _)| *name != "date").map(|(n, v)| (n.to_string(), v.clone())).collect();
         fields.retain(|(name, _)| !["set-cookie", "content-length", "x-request-id"].contains(&name.as_str()));
         replies.push((fields, text));
     }
@@ -251,8 +307,19 @@ async fn signing_in_again_ends_the_session_before() {
 async fn empty_posts_and_skipped_steps_make_no_progress() {
     let (upstream, program) = site_with_ada().await;
     for path in [
-        "login", "login/verify", "login/verify/send", "logout", "register", "register/confirm", "setup", "profile/edit", "password",
-        "password/forgot", "password/reset", "second-factor", "second-factor/phone",
+        "login",
+        "login/verify",
+        "login/verify/send",
+        "logout",
+        "register",
+        "register/confirm",
+        "setup",
+        "profile/edit",
+        "password",
+        "password/forgot",
+        "password/reset",
+        "second-factor",
+        "second-factor/phone",
     ] {
         let mut browser = Browser::new(&program);
         let target = format!("/.auth/{path}");
@@ -294,7 +361,11 @@ async fn stale_form_shows_the_form_anew_with_its_reason() {
     let reply = browser.post("/.auth/login", &fields).await.expect(403);
     assert!(html::input_value(&reply.text(), "csrf").is_some(), "a form to go on with: {}", reply.words());
     assert_eq!(html::input_value(&reply.text(), "identifier").as_deref(), Some("ada"), "nothing typed is lost");
-    assert_eq!(html::input_value(&reply.text(), "password").unwrap_or_default(), "", "but passwords are never sent back");
+    assert_eq!(
+        html::input_value(&reply.text(), "password").unwrap_or_default(),
+        "",
+        "but passwords are never sent back"
+    );
     let token = html::input_value(&reply.text(), "csrf").unwrap();
     browser.post("/.auth/login", &[("identifier", "ada"), ("password", PASSWORD), ("csrf", &token)]).await.expect(303);
 }
@@ -328,7 +399,9 @@ async fn doubled_fields_and_other_encodings_are_refused() {
     let token = html::input_value(&browser.get("/.auth/login").await.text(), "csrf").unwrap();
     let twice = [("identifier", "ada"), ("identifier", "eve"), ("password", PASSWORD), ("csrf", token.as_str())];
     assert_eq!(browser.post("/.auth/login", &twice).await.status, 400);
-    let reply = browser.send(Method::POST, "/.auth/login", &[("content-type", "text/plain")], encode(&[("csrf", &token)])).await;
+    let reply = browser
+        .send(Method::POST, "/.auth/login", &[("content-type", "text/plain")], encode(&[("csrf", &token)]))
+        .await;
     assert!([400, 415].contains(&reply.status.as_u16()), "{}", reply.status);
     let huge = "x".repeat(80 << 10);
     let reply = browser.post("/.auth/login", &[("identifier", &huge), ("csrf", &token)]).await;
@@ -375,9 +448,18 @@ async fn what_is_typed_is_never_reflected_unescaped() {
         assert!(!reply.text().contains("<script>alert") && reply.field("x").is_empty(), "{target}");
     }
     let fields = [
-        ("first_name", hostile), ("last_name", hostile), ("username", hostile), ("email", hostile), ("password", "short"), ("password_confirm", "other"),
+        ("first_name", hostile),
+        ("last_name", hostile),
+        ("username", hostile),
+        ("email", hostile),
+        ("password", "short"),
+        ("password_confirm", "other"),
     ];
     let reply = browser.submit("/.auth/register", "/.auth/register", &fields).await.expect(422);
     assert!(!reply.text().contains("<script>alert"));
-    assert_eq!(html::input_value(&reply.text(), "first_name").as_deref().map(|v| v.contains("<script>")), Some(true), "and not lost");
+    assert_eq!(
+        html::input_value(&reply.text(), "first_name").as_deref().map(|v| v.contains("<script>")),
+        Some(true),
+        "and not lost"
+    );
 }

@@ -28,7 +28,9 @@ async fn stage() -> Stage {
 
 impl Stage {
     async fn forgot(&self, email: &str) -> Reply {
-        Browser::new(&self.program).submit("/.auth/password/forgot", "/.auth/password/forgot", &[("email", email)]).await
+        Browser::new(&self.program)
+            .submit("/.auth/password/forgot", "/.auth/password/forgot", &[("email", email)])
+            .await
     }
 
     async fn link(&self) -> String {
@@ -46,7 +48,12 @@ impl Stage {
         let page = browser.get(link).await;
         let Some(csrf) = html::input_value(&page.text(), "csrf") else { return page };
         let token = html::input_value(&page.text(), "token").unwrap_or_default();
-        let fields = [("token", token.as_str()), ("password", password), ("password_confirm", password), ("csrf", csrf.as_str())];
+        let fields = [
+            ("token", token.as_str()),
+            ("password", password),
+            ("password_confirm", password),
+            ("csrf", csrf.as_str()),
+        ];
         let reply = browser.post("/.auth/password/reset", &fields).await;
         assert!(browser.session_cookie().is_none(), "a reset never signs in");
         reply
@@ -101,7 +108,8 @@ async fn a_reset_link_dies_with_a_newer_one_and_with_a_password_change() {
     stage.forgot("ada@example.com").await;
     let newer = crate::support::eventually("a second mail", Duration::from_secs(10), async || {
         let mails = stage.mailbox.all().await;
-        let links: Vec<_> = mails.iter().filter(|mail| mail.text.contains("password/reset?token=")).map(|mail| mail.link()).collect();
+        let links: Vec<_> =
+            mails.iter().filter(|mail| mail.text.contains("password/reset?token=")).map(|mail| mail.link()).collect();
         (links.len() == 2).then(|| links[1].clone())
     })
     .await;
@@ -126,7 +134,8 @@ async fn fifty_parallel_uses_of_one_link_change_the_password_once() {
         uses.push(tokio::spawn(async move {
             let csrf = html::input_value(&browser.get(&link).await.text(), "csrf")?;
             let password = format!("{OTHER_PASSWORD}-{number}");
-            let fields = [("token", token.as_str()), ("password", &password), ("password_confirm", &password), ("csrf", &csrf)];
+            let fields =
+                [("token", token.as_str()), ("password", &password), ("password_confirm", &password), ("csrf", &csrf)];
             (browser.post("/.auth/password/reset", &fields).await.status == 303).then_some(password)
         }));
     }
@@ -153,7 +162,9 @@ async fn the_links_host_comes_from_the_configuration_never_from_the_request() {
 #[tokio::test]
 async fn addresses_cannot_smuggle_mail_fields() {
     let stage = stage().await;
-    for address in ["ada@example.com\r\nBcc: eve@evil.example", "ada@example.com, eve@evil.example", "ada@example.com%0aBcc:x"] {
+    for address in
+        ["ada@example.com\r\nBcc: eve@evil.example", "ada@example.com, eve@evil.example", "ada@example.com%0aBcc:x"]
+    {
         stage.forgot(address).await;
     }
     stage.forgot("ada@example.com").await;
@@ -203,7 +214,9 @@ async fn a_mail_server_that_is_down_blocks_no_page() {
     program.ready().await;
     program.add_person("ada", PASSWORD, false);
     let start = std::time::Instant::now();
-    let reply = Browser::new(&program).submit("/.auth/password/forgot", "/.auth/password/forgot", &[("email", "ada@example.com")]).await;
+    let reply = Browser::new(&program)
+        .submit("/.auth/password/forgot", "/.auth/password/forgot", &[("email", "ada@example.com")])
+        .await;
     assert!(reply.status.is_success() || reply.status == 303, "{}", reply.status);
     assert!(start.elapsed() < Duration::from_secs(5));
 }
@@ -213,5 +226,10 @@ async fn the_change_password_address_of_browsers_leads_to_the_page() {
     let stage = stage().await;
     let mut browser = Browser::new(&stage.program).signed_in("ada", PASSWORD).await;
     let reply = browser.get("/.well-known/change-password").await;
-    assert!(reply.status.is_redirection() && reply.location().ends_with("/.auth/password"), "{} {}", reply.status, reply.location());
+    assert!(
+        reply.status.is_redirection() && reply.location().ends_with("/.auth/password"),
+        "{} {}",
+        reply.status,
+        reply.location()
+    );
 }

@@ -20,7 +20,16 @@ async fn the_profile_shows_who_one_is() {
     let (_program, mut browser) = registered().await;
     let page = browser.get("/.auth/profile").await.expect(200);
     let words = page.words();
-    for word in ["Ada Lovelace", "@ada", "ada@example.com", "Member since", "last seen", "Edit profile", "Change password", "Enable two-factor authentication"] {
+    for word in [
+        "Ada Lovelace",
+        "@ada",
+        "ada@example.com",
+        "Member since",
+        "last seen",
+        "Edit profile",
+        "Change password",
+        "Enable two-factor authentication",
+    ] {
         assert!(words.contains(word), "{word}: {words}");
     }
     assert!(page.text().contains("<svg"), "an avatar drawn here");
@@ -30,7 +39,12 @@ async fn the_profile_shows_who_one_is() {
 #[tokio::test]
 async fn edits_show_at_once_everywhere() {
     let (_program, mut browser) = registered().await;
-    let fields = [("first_name", "Augusta"), ("last_name", "King"), ("username", "countess"), ("about_me", "Notes on <engines> & more 🦉")];
+    let fields = [
+        ("first_name", "Augusta"),
+        ("last_name", "King"),
+        ("username", "countess"),
+        ("about_me", "Notes on <engines> & more 🦉"),
+    ];
     browser.submit("/.auth/profile/edit", "/.auth/profile/edit", &fields).await.expect(303);
     let page = browser.get("/.auth/profile").await.expect(200);
     assert!(page.words().contains("Augusta King") && page.words().contains("@countess"), "{}", page.words());
@@ -54,7 +68,8 @@ async fn mistakes_in_an_edit_are_explained_and_nothing_is_lost() {
         let text = reply.text();
         let marked = ["input", "textarea"].into_iter().any(|element| {
             html::tags(&text, element).any(|tag| {
-                html::attribute(tag, "name").as_deref() == Some(bad) && html::attribute(tag, "aria-invalid").as_deref() == Some("true")
+                html::attribute(tag, "name").as_deref() == Some(bad)
+                    && html::attribute(tag, "aria-invalid").as_deref() == Some("true")
             })
         });
         assert!(marked, "{bad}: {}", reply.words());
@@ -83,8 +98,17 @@ async fn nobody_is_given_a_rank_by_a_form() {
     program.ready().await;
     let mut browser = Browser::new(&program);
     let fields = [
-        ("first_name", "Eve"), ("last_name", "X"), ("username", "eve"), ("email", "eve@example.com"), ("password", PASSWORD), ("password_confirm", PASSWORD),
-        ("groups", "admin"), ("role", "admin"), ("admin", "1"), ("id", "1"), ("email_confirmed", "true"),
+        ("first_name", "Eve"),
+        ("last_name", "X"),
+        ("username", "eve"),
+        ("email", "eve@example.com"),
+        ("password", PASSWORD),
+        ("password_confirm", PASSWORD),
+        ("groups", "admin"),
+        ("role", "admin"),
+        ("admin", "1"),
+        ("id", "1"),
+        ("email_confirmed", "true"),
     ];
     browser.submit("/.auth/register", "/.auth/register", &fields).await.expect(303);
     let mut browser = Browser::new(&program).signed_in("eve", PASSWORD).await;

@@ -43,9 +43,25 @@ async fn identity_fields_tell_the_site_who_is_there() {
 }
 
 const FORGED: &[&str] = &[
-    "Remote-User", "remote-user", "REMOTE-USER", "Remote_User", "Remote.User", "remote_user", "Remote-Groups", "Remote_Groups",
-    "Remote-Name", "Remote-Email", "Remote_Email", "Remote-Id", "Remote_ID", "Vestibule-Assertion", "Vestibule_Assertion",
-    "X-Forwarded-User-Agent", "X_Forwarded_For", "X_Real_IP", "X-Forwarded-Prefix",
+    "Remote-User",
+    "remote-user",
+    "REMOTE-USER",
+    "Remote_User",
+    "Remote.User",
+    "remote_user",
+    "Remote-Groups",
+    "Remote_Groups",
+    "Remote-Name",
+    "Remote-Email",
+    "Remote_Email",
+    "Remote-Id",
+    "Remote_ID",
+    "Vestibule-Assertion",
+    "Vestibule_Assertion",
+    "X-Forwarded-User-Agent",
+    "X_Forwarded_For",
+    "X_Real_IP",
+    "X-Forwarded-Prefix",
 ];
 
 #[tokio::test]
@@ -133,8 +149,14 @@ async fn a_public_path_carries_identity_with_a_live_session_and_none_without() {
 async fn forwarded_fields_are_rebuilt_for_untrusted_peers() {
     let (upstream, program, mut browser) = site(|setup| setup).await;
     let lies = [
-        ("x-forwarded-for", "6.6.6.6"), ("x-forwarded-proto", "https"), ("x-forwarded-host", "evil.example"), ("x-forwarded-port", "1"),
-        ("x-real-ip", "6.6.6.6"), ("forwarded", "for=6.6.6.6;host=evil.example"), ("x-request-id", "mine"), ("accept", "*/*"),
+        ("x-forwarded-for", "6.6.6.6"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "evil.example"),
+        ("x-forwarded-port", "1"),
+        ("x-real-ip", "6.6.6.6"),
+        ("forwarded", "for=6.6.6.6;host=evil.example"),
+        ("x-request-id", "mine"),
+        ("accept", "*/*"),
     ];
     browser.send(Method::GET, "/", &lies, Bytes::new()).await.expect(200);
     let seen = upstream.last();
@@ -146,12 +168,20 @@ async fn forwarded_fields_are_rebuilt_for_untrusted_peers() {
     assert_eq!(seen.field("x-forwarded-port"), Some(program.http.port().to_string().as_str()));
     assert_ne!(seen.field("x-request-id"), Some("mine"));
     let forwarded = seen.field("forwarded").unwrap();
-    assert!(forwarded.contains("for=127.0.0.1") && forwarded.contains("proto=http") && !forwarded.contains("6.6.6.6"), "{forwarded}");
-    assert!(!seen.fields.iter().any(|(_, value)| value.contains("evil") || value.contains("6.6.6.6")), "{:?}", seen.fields);
-    program.printed("the warning", |line| {
-        (line.contains("trusted_proxies") && line.contains("127.0.0.1") && line.contains("throttle")).then_some(())
-    })
-    .await;
+    assert!(
+        forwarded.contains("for=127.0.0.1") && forwarded.contains("proto=http") && !forwarded.contains("6.6.6.6"),
+        "{forwarded}"
+    );
+    assert!(
+        !seen.fields.iter().any(|(_, value)| value.contains("evil") || value.contains("6.6.6.6")),
+        "{:?}",
+        seen.fields
+    );
+    program
+        .printed("the warning", |line| {
+            (line.contains("trusted_proxies") && line.contains("127.0.0.1") && line.contains("throttle")).then_some(())
+        })
+        .await;
 }
 
 #[tokio::test]
@@ -165,7 +195,10 @@ async fn a_trusted_proxy_is_believed_from_the_right() {
     browser.send(Method::GET, "/", &said, Bytes::new()).await.expect(200);
     let seen = upstream.last();
     assert_eq!(seen.field("x-real-ip"), Some("203.0.113.9"));
-    assert!(!seen.field("x-forwarded-for").unwrap().starts_with("6.6.6.6,") || seen.field("x-real-ip") == Some("203.0.113.9"));
+    assert!(
+        !seen.field("x-forwarded-for").unwrap().starts_with("6.6.6.6,")
+            || seen.field("x-real-ip") == Some("203.0.113.9")
+    );
 }
 
 #[tokio::test]
@@ -212,7 +245,11 @@ async fn answers_that_needed_a_session_are_kept_from_shared_caches() {
 async fn two_framings_never_become_two_requests() {
     let (upstream, program, browser) = site(|setup| setup).await;
     let head = |rest: &str| {
-        format!("POST /smuggle HTTP/1.1\r\nHost: localhost:{}\r\nAccept: */*\r\nCookie: {}\r\n{rest}", program.http.port(), cookie_line(&browser))
+        format!(
+            "POST /smuggle HTTP/1.1\r\nHost: localhost:{}\r\nAccept: */*\r\nCookie: {}\r\n{rest}",
+            program.http.port(),
+            cookie_line(&browser)
+        )
     };
     let inner = "GET /inner HTTP/1.1\r\nHost: x\r\n\r\n";
     let corpus = [
@@ -254,7 +291,9 @@ async fn hosts_that_could_be_read_two_ways_are_refused() {
     upstream.forget();
     let own = format!("localhost:{}", program.http.port());
     let cookie = cookie_line(&browser);
-    let ask = |line: &str, fields: &str| format!("{line}\r\n{fields}Accept: */*\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n");
+    let ask = |line: &str, fields: &str| {
+        format!("{line}\r\n{fields}Accept: */*\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n")
+    };
     for (text, expected) in [
         (ask("GET / HTTP/1.1", ""), 400),
         (ask("GET / HTTP/1.1", "Host:\r\n"), 400),
@@ -276,7 +315,12 @@ async fn hosts_that_could_be_read_two_ways_are_refused() {
         assert!(fits, "{text}\ngave {came}");
     }
     assert!(upstream.seen().is_empty(), "{:?}", upstream.seen());
-    let (came, _) = raw::exchange(program.http, ask(&format!("GET http://{own}/ok HTTP/1.1"), &format!("Host: {own}\r\n")).as_bytes(), Duration::from_secs(2)).await;
+    let (came, _) = raw::exchange(
+        program.http,
+        ask(&format!("GET http://{own}/ok HTTP/1.1"), &format!("Host: {own}\r\n")).as_bytes(),
+        Duration::from_secs(2),
+    )
+    .await;
     assert_eq!(raw::statuses(&came), [200], "absolute-form is fine: {came}");
     assert_eq!(upstream.last().target, "/ok");
 }
@@ -345,14 +389,16 @@ async fn events_arrive_as_they_happen_and_end_with_the_session() {
     let mut came = String::new();
     let mut part = [0; 4096];
     while !came.contains("data: 3") {
-        let count = tokio::time::timeout(Duration::from_secs(3), socket.read(&mut part)).await.expect("events").unwrap();
+        let count =
+            tokio::time::timeout(Duration::from_secs(3), socket.read(&mut part)).await.expect("events").unwrap();
         assert_ne!(count, 0, "{came}");
         came += &String::from_utf8_lossy(&part[..count]);
     }
     browser.submit("/.auth/logout", "/.auth/logout", &[]).await.expect(303);
-    let (_, closed) = tokio::time::timeout(Duration::from_secs(4), raw::read_until_quiet(&mut socket, Duration::from_secs(1)))
-        .await
-        .expect("the stream outlived its session");
+    let (_, closed) =
+        tokio::time::timeout(Duration::from_secs(4), raw::read_until_quiet(&mut socket, Duration::from_secs(1)))
+            .await
+            .expect("the stream outlived its session");
     assert!(closed);
 }
 

@@ -94,7 +94,15 @@ async fn every_mistake_is_shown_beside_its_field_and_nothing_typed_is_lost() {
 #[tokio::test]
 async fn weak_passwords_are_refused_with_a_reason() {
     let program = demo().await;
-    for weak in ["password1234567", "qwertyuiopasdfg", "aaaaaaaaaaaaaa", "adalovelace1", "Lovelace2026", "vestibule123", "9charslon"] {
+    for weak in [
+        "password1234567",
+        "qwertyuiopasdfg",
+        "aaaaaaaaaaaaaa",
+        "adalovelace1",
+        "Lovelace2026",
+        "vestibule123",
+        "9charslon",
+    ] {
         let mut fields = form("ada", "ada@example.com");
         fields[4].1 = weak;
         fields[5].1 = weak;
@@ -175,8 +183,10 @@ async fn with_mail_an_account_waits_for_its_address_to_be_confirmed() {
 async fn a_taken_address_gets_the_same_page_and_its_owner_a_mail() {
     let (mailbox, program) = with_mail().await;
     program.add_person("owner", PASSWORD, false);
-    let free = Browser::new(&program).submit("/.auth/register", "/.auth/register", &form("first", "free@example.com")).await;
-    let taken = Browser::new(&program).submit("/.auth/register", "/.auth/register", &form("second", "OWNER@example.com")).await;
+    let free =
+        Browser::new(&program).submit("/.auth/register", "/.auth/register", &form("first", "free@example.com")).await;
+    let taken =
+        Browser::new(&program).submit("/.auth/register", "/.auth/register", &form("second", "OWNER@example.com")).await;
     assert_eq!((free.status, free.location()), (taken.status, taken.location()));
     let mail = mailbox.wait_for("owner@example.com", "").await;
     assert!(!mail.text.contains("confirm?token"), "no way in for the one who typed it: {}", mail.text);
@@ -211,7 +221,10 @@ async fn the_setup_link_makes_one_administrator_even_when_raced() {
     assert_eq!(boss.api("/.auth/me").await.json()["groups"], serde_json::json!(["admin"]));
     Browser::new(&program).get(&target).await.expect(410);
     let output = program.command(&["setup-link"], "");
-    assert!(!String::from_utf8_lossy(&output.stdout).contains("token="), "no further link once there is an administrator");
+    assert!(
+        !String::from_utf8_lossy(&output.stdout).contains("token="),
+        "no further link once there is an administrator"
+    );
 }
 
 #[tokio::test]

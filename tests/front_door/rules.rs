@@ -55,8 +55,11 @@ async fn ruled() -> (Upstream, Program) {
 #[tokio::test]
 async fn a_table_of_people_and_addresses_gives_the_expected_answers() {
     let (upstream, program) = ruled().await;
-    let mut people =
-        [Browser::new(&program), Browser::new(&program).signed_in("ada", PASSWORD).await, Browser::new(&program).signed_in("sam", PASSWORD).await];
+    let mut people = [
+        Browser::new(&program),
+        Browser::new(&program).signed_in("ada", PASSWORD).await,
+        Browser::new(&program).signed_in("sam", PASSWORD).await,
+    ];
     // (method, target, stranger, ada, sam of staff)
     let table: &[(&str, &str, u16, u16, u16)] = &[
         ("GET", "/", 401, 200, 200),
@@ -115,12 +118,45 @@ async fn a_two_factor_rule_sends_people_without_a_factor_to_enable_one() {
 async fn no_spelling_of_a_path_opens_what_it_should_not() {
     let (upstream, program) = ruled().await;
     let spellings = [
-        "/public/../admin", "/public/%2e%2e/admin", "/public/%2E%2E/admin", "/public/.%2e/admin", "//admin", "/./admin", "/%61dmin",
-        "/public%2f..%2fadmin", "/public/..%2fadmin", "/public/%2e%2e%2fadmin", "/admin;x", "/admin;x=1/y", "/;/admin", "/PUBLIC", "/Public/",
-        "/public/..;/admin", "/public\\..\\admin", "/public/..\\admin", "/public%5c..%5cadmin", "/public%00/admin", "/ADMIN", "/Admin/users",
-        "/public//../admin", "/public/.//../admin", "/public/x/../../admin", "/%2561dmin", "/public/%252e%252e/admin", "/public/%23/../admin",
-        "/exact/../admin", "/exact;x", "/exact/", "//exact", "/public/%ff%fe/../../admin", "/public/%zz/../admin", "/public/%2", "/.//public/../admin",
-        "///admin", "/public/../../admin", "/public/..%c0%af..admin",
+        "/public/../admin",
+        "/public/%2e%2e/admin",
+        "/public/%2E%2E/admin",
+        "/public/.%2e/admin",
+        "//admin",
+        "/./admin",
+        "/%61dmin",
+        "/public%2f..%2fadmin",
+        "/public/..%2fadmin",
+        "/public/%2e%2e%2fadmin",
+        "/admin;x",
+        "/admin;x=1/y",
+        "/;/admin",
+        "/PUBLIC",
+        "/Public/",
+        "/public/..;/admin",
+        "/public\\..\\admin",
+        "/public/..\\admin",
+        "/public%5c..%5cadmin",
+        "/public%00/admin",
+        "/ADMIN",
+        "/Admin/users",
+        "/public//../admin",
+        "/public/.//../admin",
+        "/public/x/../../admin",
+        "/%2561dmin",
+        "/public/%252e%252e/admin",
+        "/public/%23/../admin",
+        "/exact/../admin",
+        "/exact;x",
+        "/exact/",
+        "//exact",
+        "/public/%ff%fe/../../admin",
+        "/public/%zz/../admin",
+        "/public/%2",
+        "/.//public/../admin",
+        "///admin",
+        "/public/../../admin",
+        "/public/..%c0%af..admin",
     ];
     for target in spellings {
         upstream.forget();
@@ -134,7 +170,10 @@ async fn no_spelling_of_a_path_opens_what_it_should_not() {
         if status == Some(200) {
             let arrived = upstream.last().target;
             let lower = percent_encoding::percent_decode_str(&arrived.to_lowercase()).decode_utf8_lossy().into_owned();
-            assert!(lower.starts_with("/public/") && !lower.contains("admin") && !lower.contains(".."), "{target} opened as {arrived}");
+            assert!(
+                lower.starts_with("/public/") && !lower.contains("admin") && !lower.contains(".."),
+                "{target} opened as {arrived}"
+            );
         } else {
             assert!(matches!(status, Some(400 | 401 | 403)), "{target}: {came}");
             assert!(upstream.seen().is_empty(), "{target} reached the upstream");
@@ -185,7 +224,13 @@ async fn spellings_of_one_host_are_one_site() {
     let (upstream, program) = ruled().await;
     let mut ada = Browser::new(&program).signed_in("ada", PASSWORD).await;
     let port = program.http.port();
-    for host in [format!("LOCALHOST:{port}"), format!("localhost.:{port}"), "localhost".into(), format!("127.0.0.1:{port}"), format!("[::1]:{port}")] {
+    for host in [
+        format!("LOCALHOST:{port}"),
+        format!("localhost.:{port}"),
+        "localhost".into(),
+        format!("127.0.0.1:{port}"),
+        format!("[::1]:{port}"),
+    ] {
         ada.authority.clone_from(&host);
         assert_eq!(ada.api("/public/x").await.status, 200, "{host}");
         assert_eq!(ada.api("/admin").await.status, 403, "{host}: the same rules");

@@ -78,7 +78,9 @@ fn every_problem_of_a_broken_configuration_is_told_with_its_place() {
     let config = "data_dir = 7\n\n[listen]\nhttp = \"nowhere\"\nhtpp = \"127.0.0.1:1\"\n\n[[site]]\nhost = \"*\"\nupstream = \"gopher://x\"\n\n[session]\nidle = \"soon\"\n\n[unknown]\nx = 1\n";
     let (code, text) = refused(config, &[], &["check"]);
     assert_eq!(code, Some(64), "{text}");
-    for (key, line) in [("data_dir", 1), ("listen.http", 4), ("htpp", 5), ("upstream", 9), ("idle", 12), ("unknown", 14)] {
+    for (key, line) in
+        [("data_dir", 1), ("listen.http", 4), ("htpp", 5), ("upstream", 9), ("idle", 12), ("unknown", 14)]
+    {
         let place = format!(":{line}:");
         let told = text.lines().any(|told| told.contains(key) && told.contains(&place));
         assert!(told, "{key} at line {line} is not told:\n{text}");
@@ -104,7 +106,8 @@ fn secrets_given_twice_are_refused_with_both_places() {
 
 #[test]
 fn missing_key_files_refuse_to_start() {
-    let config = "[listen]\nhttps = \"127.0.0.1:0\"\ncertificates = [{ cert = \"/nowhere/a.pem\", key = \"/nowhere/a.key\" }]\n";
+    let config =
+        "[listen]\nhttps = \"127.0.0.1:0\"\ncertificates = [{ cert = \"/nowhere/a.pem\", key = \"/nowhere/a.key\" }]\n";
     for words in [&["check"][..], &[]] {
         let (code, text) = refused(config, &[], words);
         assert_eq!(code, Some(64), "{text}");
@@ -161,7 +164,7 @@ fn a_configuration_that_is_a_directory_is_said_so() {
         .arg(folder.path())
         .output()
         .unwrap();
-    let text = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    let text = String::from_utf8([output.stderr, output.stdout].concat()).unwrap();
     assert_eq!(output.status.code(), Some(64), "{text}");
     assert!(text.contains("directory"), "{text}");
 }
@@ -195,7 +198,14 @@ async fn the_quick_start_flags_stand_above_everything() {
     let [port, operations] = crate::support::free_ports();
     let folder = tempfile::tempdir().unwrap();
     let child = crate::support::services::tied(env!("CARGO_BIN_EXE_vestibule"))
-        .args(["--listen", &format!("127.0.0.1:{port}"), "--url", &format!("http://localhost:{port}"), "--upstream", &upstream.url()])
+        .args([
+            "--listen",
+            &format!("127.0.0.1:{port}"),
+            "--url",
+            &format!("http://localhost:{port}"),
+            "--upstream",
+            &upstream.url(),
+        ])
         .env("VESTIBULE_OPERATIONS__LISTEN", format!("127.0.0.1:{operations}"))
         .current_dir(folder.path())
         .stdout(std::process::Stdio::null())
@@ -203,7 +213,8 @@ async fn the_quick_start_flags_stand_above_everything() {
         .unwrap();
     let _child = crate::support::services::Guarded(child);
     let socket = crate::support::loopback(port);
-    eventually("the listener", Duration::from_secs(20), async || tokio::net::TcpStream::connect(socket).await.ok()).await;
+    eventually("the listener", Duration::from_secs(20), async || tokio::net::TcpStream::connect(socket).await.ok())
+        .await;
     let ask = format!("GET /x HTTP/1.1\r\nHost: localhost:{port}\r\nAccept: text/html\r\nConnection: close\r\n\r\n");
     let (came, _) = raw::exchange(socket, ask.as_bytes(), Duration::from_secs(5)).await;
     assert!(came.starts_with("HTTP/1.1 303"), "{came}");
@@ -239,7 +250,12 @@ async fn the_third_redirect_to_sign_in_shows_the_reason() {
         }
     }
     let reply = shown.expect("a page instead of a loop");
-    assert!(reply.words().contains("cookie") && reply.words().contains("portal.url"), "{} {}", reply.status, reply.words());
+    assert!(
+        reply.words().contains("cookie") && reply.words().contains("portal.url"),
+        "{} {}",
+        reply.status,
+        reply.words()
+    );
 }
 
 #[tokio::test]
@@ -253,7 +269,8 @@ async fn forwarded_for_of_an_untrusted_peer_is_warned_of_once() {
     }
     tokio::time::sleep(Duration::from_millis(200)).await;
     let output = program.output();
-    let warnings: Vec<_> = output.lines().filter(|line| line.contains("listen.trusted_proxies") && line.contains("127.0.0.1")).collect();
+    let warnings: Vec<_> =
+        output.lines().filter(|line| line.contains("listen.trusted_proxies") && line.contains("127.0.0.1")).collect();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
 }
 
@@ -262,7 +279,10 @@ async fn data_that_cannot_be_written_names_the_command_to_run() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a-file");
     std::fs::write(&file, "x").unwrap();
-    let config = format!("data_dir = {:?}\n[listen]\nhttp = \"127.0.0.1:0\"\n[operations]\nlisten = \"127.0.0.1:0\"\n", file.join("data").display().to_string());
+    let config = format!(
+        "data_dir = {:?}\n[listen]\nhttp = \"127.0.0.1:0\"\n[operations]\nlisten = \"127.0.0.1:0\"\n",
+        file.join("data").display().to_string()
+    );
     let (code, text) = tokio::task::spawn_blocking(move || refused(&config, &[], &[])).await.unwrap();
     assert!(code.is_some_and(|code| code != 0 && code != 124), "{code:?} {text}");
     assert!(text.contains("data_dir"), "{text}");
@@ -279,7 +299,10 @@ async fn sigterm_lets_requests_in_flight_finish() {
         let mut browser = browser.clone();
         tokio::spawn(async move { browser.get("/slow/1500").await })
     };
-    eventually("the request upstream", Duration::from_secs(5), async || (!upstream.seen_at("/slow/1500").is_empty()).then_some(())).await;
+    eventually("the request upstream", Duration::from_secs(5), async || {
+        (!upstream.seen_at("/slow/1500").is_empty()).then_some(())
+    })
+    .await;
     let code = program.terminate().await;
     assert_eq!(code, Some(0));
     assert_eq!(flight.await.unwrap().expect(200).text(), "slow");

@@ -51,7 +51,10 @@ impl Stage {
         let mut browser = self.signed_in().await;
         self.enrol(&mut browser, "KE", LOCAL, "sms").await.expect(303);
         let code = self.twilio.code_for(NUMBER).expect("a code under way");
-        browser.submit("/.auth/second-factor/phone", "/.auth/second-factor/phone", &[("code", &code)]).await.expect(303);
+        browser
+            .submit("/.auth/second-factor/phone", "/.auth/second-factor/phone", &[("code", &code)])
+            .await
+            .expect(303);
         browser
     }
 
@@ -105,7 +108,12 @@ async fn full_width_digits_and_dashes_are_understood() {
     let mut browser = stage.owing().await;
     let code = stage.twilio.code_for(NUMBER).unwrap();
     let wide: String = code.chars().map(|digit| char::from_u32(digit as u32 - 0x30 + 0xff10).unwrap()).collect();
-    answer(&mut browser, &format!("{}-{}", wide.chars().take(3).collect::<String>(), wide.chars().skip(3).collect::<String>())).await.expect(303);
+    answer(
+        &mut browser,
+        &format!("{}-{}", wide.chars().take(3).collect::<String>(), wide.chars().skip(3).collect::<String>()),
+    )
+    .await
+    .expect(303);
 }
 
 #[tokio::test]
@@ -114,7 +122,14 @@ async fn a_session_that_owes_its_factor_opens_nothing() {
     stage.enrolled().await;
     let mut browser = stage.owing().await;
     stage.upstream.forget();
-    for path in ["/", "/.auth/profile", "/.auth/profile/edit", "/.auth/password", "/.auth/second-factor", "/.auth/second-factor/phone"] {
+    for path in [
+        "/",
+        "/.auth/profile",
+        "/.auth/profile/edit",
+        "/.auth/password",
+        "/.auth/second-factor",
+        "/.auth/second-factor/phone",
+    ] {
         let reply = browser.clone().get(path).await.expect(303);
         assert!(reply.location().starts_with("/.auth/login"), "{path}: {}", reply.location());
     }
@@ -124,7 +139,10 @@ async fn a_session_that_owes_its_factor_opens_nothing() {
     for (path, fields) in [
         ("second-factor/phone", vec![("country", "KE"), ("phone", "0712 999999"), ("channel", "sms")]),
         ("second-factor/disable", vec![("password", PASSWORD)]),
-        ("password", vec![("current_password", PASSWORD), ("password", OTHER_PASSWORD), ("password_confirm", OTHER_PASSWORD)]),
+        (
+            "password",
+            vec![("current_password", PASSWORD), ("password", OTHER_PASSWORD), ("password_confirm", OTHER_PASSWORD)],
+        ),
         ("profile/edit", vec![("first_name", "Eve"), ("last_name", "X"), ("username", "ada"), ("about_me", "")]),
     ] {
         let mut fields = fields;
@@ -238,7 +256,14 @@ async fn sms_that_cannot_reach_the_number_becomes_a_call() {
 
 #[tokio::test]
 async fn limits_and_fraud_answers_never_become_a_call() {
-    for fault in [Fault::MAX_SENDS, Fault::FRAUD, Fault::GEO_PERMISSION, Fault::TOO_MANY_CONCURRENT, Fault::UNAUTHORIZED, Fault::Bare(503)] {
+    for fault in [
+        Fault::MAX_SENDS,
+        Fault::FRAUD,
+        Fault::GEO_PERMISSION,
+        Fault::TOO_MANY_CONCURRENT,
+        Fault::UNAUTHORIZED,
+        Fault::Bare(503),
+    ] {
         let stage = stage().await;
         let mut browser = stage.signed_in().await;
         stage.twilio.fail_next(fault.clone());
@@ -255,7 +280,8 @@ async fn the_person_chooses_another_way() {
     let stage = stage_with(|setup| setup.moved_clock = true).await;
     stage.enrolled().await;
     let mut browser = stage.owing().await;
-    let early = browser.submit("/.auth/login/verify", "/.auth/login/verify/send", &[("channel", "sms")]).await.expect(429);
+    let early =
+        browser.submit("/.auth/login/verify", "/.auth/login/verify/send", &[("channel", "sms")]).await.expect(429);
     assert!(early.words().contains("the earlier message still works, it has the same code"), "{}", early.words());
     stage.program.clock.as_ref().unwrap().advance(Duration::from_secs(61));
     stage.twilio.advance(Duration::from_secs(61));
@@ -276,8 +302,17 @@ async fn when_twilio_fails_nobody_gets_in_without_the_factor() {
     let stage = stage().await;
     stage.enrolled().await;
     for fault in [
-        Fault::Reset, Fault::Hangup, Fault::Garbage, Fault::Nonsense, Fault::Truncated, Fault::Oversized, Fault::Redirect,
-        Fault::Bare(500), Fault::Bare(503), Fault::TOO_MANY_REQUESTS, Fault::UNAUTHORIZED,
+        Fault::Reset,
+        Fault::Hangup,
+        Fault::Garbage,
+        Fault::Nonsense,
+        Fault::Truncated,
+        Fault::Oversized,
+        Fault::Redirect,
+        Fault::Bare(500),
+        Fault::Bare(503),
+        Fault::TOO_MANY_REQUESTS,
+        Fault::UNAUTHORIZED,
     ] {
         let mut browser = Browser::new(&stage.program);
         browser.sign_in("ada", PASSWORD).await.expect(303);
@@ -324,7 +359,15 @@ async fn numbers_are_entered_nationally_or_internationally_and_mistakes_explaine
     }
     let mut browser = stage.signed_in().await;
     let before = stage.twilio.sends().len();
-    for (country, phone) in [("KE", "0712 1234"), ("KE", ""), ("KE", "letters"), ("", "0712 123456"), ("XX", "123"), ("KE", &"9".repeat(500)), ("KE", "+999 123")] {
+    for (country, phone) in [
+        ("KE", "0712 1234"),
+        ("KE", ""),
+        ("KE", "letters"),
+        ("", "0712 123456"),
+        ("XX", "123"),
+        ("KE", &"9".repeat(500)),
+        ("KE", "+999 123"),
+    ] {
         let reply = stage.enrol(&mut browser, country, phone, "sms").await.expect(422);
         assert!(reply.text().contains("aria-invalid"), "{country} {phone}: {}", reply.words());
     }
@@ -417,7 +460,17 @@ async fn secrets_codes_and_numbers_never_reach_the_log() {
     browser.get("/page?secret=canary-in-query").await.expect(200);
     let (_, cookie) = browser.session_cookie().unwrap();
     let output = stage.program.output();
-    for secret in [AUTH_TOKEN, PASSWORD, &code, &wrong, "712123456", "712 123456", cookie.as_str(), "canary-in-query", "ada@example.com"] {
+    for secret in [
+        AUTH_TOKEN,
+        PASSWORD,
+        &code,
+        &wrong,
+        "712123456",
+        "712 123456",
+        cookie.as_str(),
+        "canary-in-query",
+        "ada@example.com",
+    ] {
         let line = output.lines().find(|line| line.contains(secret));
         assert!(line.is_none(), "{secret} was logged: {}", line.unwrap());
     }

@@ -113,14 +113,19 @@ async fn deadlines_hold_on_redis_too() {
 #[tokio::test]
 async fn remembered_sessions_outlive_both_deadlines_and_the_browser() {
     let upstream = Upstream::start().await;
-    let program = moved("idle = \"10m\"\nlifetime = \"20m\"\nremember = \"30d\"\n")(Setup::before(&upstream.url())).start().await;
+    let program =
+        moved("idle = \"10m\"\nlifetime = \"20m\"\nremember = \"30d\"\n")(Setup::before(&upstream.url())).start().await;
     program.ready().await;
     program.add_person("ada", PASSWORD, false);
     let clock = program.clock.as_ref().unwrap();
     let mut browser = Browser::new(&program);
     let fields = [("identifier", "ada"), ("password", PASSWORD), ("remember", "on")];
     let reply = browser.submit("/.auth/login", "/.auth/login", &fields).await.expect(303);
-    assert!(reply.set_cookies().iter().any(|line| line.to_lowercase().contains("max-age=2592000")), "{:?}", reply.set_cookies());
+    assert!(
+        reply.set_cookies().iter().any(|line| line.to_lowercase().contains("max-age=2592000")),
+        "{:?}",
+        reply.set_cookies()
+    );
     clock.advance(Duration::from_secs(29 * 24 * 3600));
     browser.get("/").await.expect(200);
     clock.advance(Duration::from_secs(2 * 24 * 3600));
@@ -140,7 +145,13 @@ async fn sessions_without_remember_die_with_the_browser() {
     let line = reply.set_cookies().into_iter().find(|line| line.starts_with(&format!("{name}="))).unwrap();
     let lower = line.to_lowercase();
     assert!(lower.contains("httponly") && lower.contains("samesite=lax") && lower.contains("path=/"), "{line}");
-    assert!(!lower.contains("max-age") && !lower.contains("expires") && !lower.contains("domain") && !lower.contains("secure"), "{line}");
+    assert!(
+        !lower.contains("max-age")
+            && !lower.contains("expires")
+            && !lower.contains("domain")
+            && !lower.contains("secure"),
+        "{line}"
+    );
     assert!(line.split(';').next().unwrap().len() >= 22, "at least 128 bits");
 }
 
@@ -161,9 +172,13 @@ async fn over_https_the_cookie_is_host_bound_and_secure() {
     let mut browser = Browser::tls(&program, "wiki.example.com");
     browser.authority = "wiki.example.com".into();
     let reply = browser.sign_in("ada", PASSWORD).await.expect(303);
-    let line = reply.set_cookies().into_iter().find(|line| line.starts_with("__Host-vestibule=")).expect("the session cookie");
+    let line =
+        reply.set_cookies().into_iter().find(|line| line.starts_with("__Host-vestibule=")).expect("the session cookie");
     let lower = line.to_lowercase();
-    assert!(lower.contains("secure") && lower.contains("httponly") && lower.contains("path=/") && !lower.contains("domain"), "{line}");
+    assert!(
+        lower.contains("secure") && lower.contains("httponly") && lower.contains("path=/") && !lower.contains("domain"),
+        "{line}"
+    );
     assert!(reply.field("strict-transport-security").contains("max-age="), "{:?}", reply.fields);
     browser.get("/").await.expect(200);
     assert_eq!(upstream.last().field("x-forwarded-proto"), Some("https"));
@@ -219,11 +234,17 @@ async fn cookies_with_a_wrong_mac_cost_no_lookup() {
     let (_upstream, program, browser) = site(with_redis(&redis)).await;
     let (name, value) = browser.session_cookie().unwrap();
     let calls = async || -> u64 {
-        let redis::Value::BulkString(bytes) = redis.command(&["INFO", "commandstats"]).await else { panic!("text expected") };
+        let redis::Value::BulkString(bytes) = redis.command(&["INFO", "commandstats"]).await else {
+            panic!("text expected")
+        };
         let text = String::from_utf8_lossy(&bytes).into_owned();
         // Anything that reads a session, by whatever command.
         text.lines()
-            .filter(|line| ["cmdstat_get:", "cmdstat_mget:", "cmdstat_hgetall:", "cmdstat_evalsha:", "cmdstat_eval:"].iter().any(|c| line.starts_with(c)))
+            .filter(|line| {
+                ["cmdstat_get:", "cmdstat_mget:", "cmdstat_hgetall:", "cmdstat_evalsha:", "cmdstat_eval:"]
+                    .iter()
+                    .any(|c| line.starts_with(c))
+            })
             .filter_map(|line| line.split("calls=").nth(1)?.split(',').next()?.parse::<u64>().ok())
             .sum()
     };
@@ -314,7 +335,8 @@ async fn a_client_that_leaves_during_the_lookup_deletes_nothing() {
     let (name, value) = browser.session_cookie().unwrap();
     for _ in 0..5 {
         let mut socket = tokio::net::TcpStream::connect(program.http).await.unwrap();
-        let ask = format!("GET / HTTP/1.1\r\nHost: localhost:{}\r\nCookie: {name}={value}\r\n\r\n", program.http.port());
+        let ask =
+            format!("GET / HTTP/1.1\r\nHost: localhost:{}\r\nCookie: {name}={value}\r\n\r\n", program.http.port());
         tokio::io::AsyncWriteExt::write_all(&mut socket, ask.as_bytes()).await.unwrap();
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -383,10 +405,16 @@ async fn taking_a_group_away_acts_within_a_second() {
     .await;
     browser.get("/staff/").await.expect(403);
     program.run(&["user", "groups", "ada", "--set", "staff,wiki"], "");
-    eventually("the group", Duration::from_secs(1), async || (browser.clone().get("/staff/").await.status == 200).then_some(())).await;
+    eventually("the group", Duration::from_secs(1), async || {
+        (browser.clone().get("/staff/").await.status == 200).then_some(())
+    })
+    .await;
     assert_eq!(upstream.last().field("remote-groups"), Some("staff,wiki"));
     program.run(&["user", "groups", "ada", "--set", "wiki"], "");
-    eventually("its end", Duration::from_secs(1), async || (browser.clone().get("/staff/").await.status == 403).then_some(())).await;
+    eventually("its end", Duration::from_secs(1), async || {
+        (browser.clone().get("/staff/").await.status == 403).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -407,7 +435,8 @@ async fn changing_the_password_rotates_this_session_and_ends_the_others() {
     let (_upstream, program, mut browser) = site(|setup| setup).await;
     let other = Browser::new(&program).signed_in("ada", PASSWORD).await;
     let before = browser.clone();
-    let wrong = [("current_password", OTHER_PASSWORD), ("password", OTHER_PASSWORD), ("password_confirm", OTHER_PASSWORD)];
+    let wrong =
+        [("current_password", OTHER_PASSWORD), ("password", OTHER_PASSWORD), ("password_confirm", OTHER_PASSWORD)];
     browser.submit("/.auth/password", "/.auth/password", &wrong).await.expect(422);
     let fields = [("current_password", PASSWORD), ("password", OTHER_PASSWORD), ("password_confirm", OTHER_PASSWORD)];
     browser.submit("/.auth/password", "/.auth/password", &fields).await.expect(303);

@@ -32,7 +32,10 @@ impl Window {
             .spawn()
             .expect("chromedriver is missing: run `cargo xtask test`, which installs it");
         let chromedriver = Guarded(child);
-        eventually("chromedriver", Duration::from_secs(20), async || tokio::net::TcpStream::connect(loopback(port)).await.ok()).await;
+        eventually("chromedriver", Duration::from_secs(20), async || {
+            tokio::net::TcpStream::connect(loopback(port)).await.ok()
+        })
+        .await;
         let profile = tempfile::tempdir().unwrap();
         let mut wanted = DesiredCapabilities::chrome();
         for argument in [
@@ -65,14 +68,17 @@ impl Window {
 
     /// Fills a control of that name, replacing what stood there.
     pub async fn fill(&self, name: &str, text: &str) {
-        let control = self.driver.find(By::Name(name)).await.unwrap_or_else(|error| panic!("no control {name}: {error}"));
+        let control =
+            self.driver.find(By::Name(name)).await.unwrap_or_else(|error| panic!("no control {name}: {error}"));
         control.clear().await.unwrap();
         control.send_keys(text).await.unwrap();
     }
 
     /// Presses the button or link with those words.
     pub async fn press(&self, words: &str) {
-        let path = format!("//button[contains(normalize-space(.), \"{words}\")] | //a[contains(normalize-space(.), \"{words}\")]");
+        let path = format!(
+            "//button[contains(normalize-space(.), \"{words}\")] | //a[contains(normalize-space(.), \"{words}\")]"
+        );
         let Ok(control) = self.driver.find(By::XPath(path)).await else {
             panic!("nothing to press says {words}: {}", self.words().await);
         };
@@ -116,10 +122,15 @@ impl Window {
             for (width, label) in WIDTHS {
                 self.resize(width).await;
                 let shot = cdp
-                    .send_raw("Page.captureScreenshot", serde_json::json!({ "format": "png", "captureBeyondViewport": true }))
+                    .send_raw(
+                        "Page.captureScreenshot",
+                        serde_json::json!({ "format": "png", "captureBeyondViewport": true }),
+                    )
                     .await
                     .unwrap();
-                let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, shot["data"].as_str().unwrap()).unwrap();
+                let bytes =
+                    base64::Engine::decode(&base64::engine::general_purpose::STANDARD, shot["data"].as_str().unwrap())
+                        .unwrap();
                 std::fs::write(folder.join(format!("{name}-{label}-{scheme}.png")), bytes).unwrap();
             }
         }

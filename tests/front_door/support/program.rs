@@ -98,7 +98,8 @@ impl Setup {
                 toml += &format!("[{name}]\n{}\n", fill(text));
             }
         }
-        toml + &fill(&self.extra)
+        toml += &fill(&self.extra);
+        toml
     }
 
     /// Starts the program and waits until its listener answers.
