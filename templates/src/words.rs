@@ -206,7 +206,7 @@ impl Alert<'_> {
                 Self::Busy { retry_after } => {
                     "Many people are signing in right now. Try again in " (time::span(*retry_after)) "."
                 }
-                Self::FormExpired => "This page had been open too long. What you typed is still here; send it again.",
+                Self::FormExpired => "This page had been open too long. Check what you typed and send it again.",
                 Self::StartOver => "This can't go on from here: it ran out or went on in another tab. Start again.",
                 Self::WrongPassword => "That isn't your current password. Check it and try again.",
                 Self::WrongCode { left: 0 } => "That code isn't right. Ask for a new one.",

@@ -78,7 +78,7 @@ impl RegisterSent<'_> {
             &Sheet::new("Check your mail", false),
             &html! {
                 h1 { "Check your mail to finish." }
-                p { "We sent you a link. Open it to create your account; it works for " (span(self.lives)) "." }
+                p { "We sent you a mail. Open the link in it to finish; it works for " (span(self.lives)) "." }
                 p.hint { "Nothing there? Look among unwanted mail, or check the address and register again." }
                 p.links { a href=(frame.to("register")) { "Register again" } a href=(frame.to("login")) { "Sign in" } }
             },
