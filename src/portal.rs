@@ -1,17 +1,54 @@
 //! The portal: one page, one file, with its `get` and its `post`.
 
+mod assets;
+mod change_password_redirect;
+mod channel;
+mod check;
+mod confirm;
+mod done;
+mod edit;
+mod factors;
+mod forgotten;
+mod form;
+mod hops;
+mod me;
+mod page;
+mod password;
+mod phone;
+mod profile;
+mod register;
+mod reset;
+mod respond;
+pub mod return_to;
+mod route;
+mod second_factor;
+mod setup;
+mod sign_in;
+mod sign_out;
+mod stop;
+mod trouble;
+mod verify;
+mod visit;
+
+use std::sync::Arc;
+
+use http::Method;
+
+use self::{return_to::Destinations, visit::Room};
 use crate::{
-    config,
+    config::{self, site::HostPattern},
     identity::Identity,
     inbound::{Connection, Request, View, answer::Answer},
-    policy::Grant,
+    policy::{Grant, Place},
     session::{Live, Sessions},
     world::Clock,
 };
 
 /// What the pages stand on.
 #[derive(Clone, Debug)]
-pub struct Portal {}
+pub struct Portal {
+    room: Arc<Room>,
+}
 
 /// What the operator settled for the pages.
 #[derive(Clone, Debug)]
@@ -38,7 +75,12 @@ pub enum Problem {
     /// 400: with what to do.
     BadRequest(String),
     /// 403: who you are, whom the page is for.
-    Forbidden { name: String, wanted: String },
+    Forbidden {
+        /// "Ada", or empty when nobody is signed in.
+        name: String,
+        /// "group staff"; may be empty.
+        wanted: String,
+    },
     /// 404
     NotFound,
     /// 405, with `Allow`.
@@ -48,7 +90,12 @@ pub enum Problem {
     /// 413
     TooLarge,
     /// 421: the host seen, the host of `portal.url`.
-    UnknownHost { seen: String, expected: String },
+    UnknownHost {
+        /// As the client named it.
+        seen: String,
+        /// Of `portal.url`.
+        expected: String,
+    },
     /// 429
     Throttled(crate::world::UnixMillis),
     /// 500
@@ -61,26 +108,77 @@ pub enum Problem {
     GatewayTimeout(String),
 }
 
-#[expect(clippy::todo, clippy::unused_async, unused_variables, reason = "being laid")]
 impl Portal {
     /// Puts the pages together.
+    #[must_use]
     pub fn new(settings: Settings, identity: Identity, sessions: Sessions, clock: Clock) -> Self {
-        todo!()
+        let portal = &settings.portal;
+        let room = Room {
+            destinations: Destinations::new(&portal.url, &portal.path, &settings.sites),
+            back: back(&settings),
+            portal_prefix: format!("{}{}", portal.url.origin(), portal.path),
+            assets: format!("{}/assets", portal.path),
+            identity,
+            sessions,
+            clock,
+            settings,
+        };
+        Self { room: Arc::new(room) }
     }
+
     /// Serves a granted portal page. Runs on the service runtime.
-    pub async fn serve(&self, grant: Grant, connection: &Connection) -> Answer {
-        todo!()
+    pub async fn serve(&self, grant: Grant, _connection: &Connection) -> Answer {
+        let (request, subject, place) = grant.into_parts();
+        match place {
+            Place::Portal(page) => route::serve(&self.room, request, subject, &page).await,
+            // The gateway sends sites to the proxy.
+            Place::Site(_) => self.problem(Some(&request.view), Problem::Internal),
+        }
     }
+
     /// The answer to somebody not signed in who asked for a protected place (DESIGN, "Unauthenticated").
-    pub fn sign_in_first(&self, request: &Request, ended: bool) -> Answer {
-        todo!()
+    ///
+    /// Whether their session ended is known to the sign-in page by the cookie it is sent.
+    #[must_use]
+    pub fn sign_in_first(&self, request: &Request, _ended: bool) -> Answer {
+        headless(&request.view, self.room.sign_in_first(&request.view, &request.parts.headers))
     }
+
     /// 303 to `second-factor`, or JSON 403, for somebody who has no second factor where one is demanded.
+    #[must_use]
     pub fn step_up_first(&self, request: &Request, live: &Live) -> Answer {
-        todo!()
+        headless(&request.view, self.room.step_up_first(&request.view, &live.record.name))
     }
+
     /// An error page (or JSON for programs).
+    #[must_use]
     pub fn problem(&self, view: Option<&View>, problem: Problem) -> Answer {
-        todo!()
+        let answer = self.room.problem(view, &problem);
+        match view {
+            Some(view) => headless(view, answer),
+            None => answer,
+        }
+    }
+}
+
+/// HEAD is answered like GET, without the body.
+fn headless(view: &View, answer: Answer) -> Answer {
+    if view.method == Method::HEAD { respond::without_body(answer) } else { answer }
+}
+
+/// Where "Back to site" leads: the site on the portal's own host, or the only other one.
+fn back(settings: &Settings) -> Option<String> {
+    let url = &settings.portal.url;
+    let host = |site: &config::site::Site| match &site.host {
+        HostPattern::Any => url.host.clone(),
+        HostPattern::Exact(host) => host.clone(),
+    };
+    match settings.sites.as_slice() {
+        sites if sites.iter().any(|site| host(site) == url.host) => Some("/".into()),
+        [only] => {
+            let port = url.authority().strip_prefix(url.host.as_str()).unwrap_or_default().to_owned();
+            Some(format!("{}://{}{port}/", url.scheme(), host(only)))
+        }
+        _ => None,
     }
 }

@@ -93,6 +93,8 @@ pub enum Notice<'a> {
     FactorOff,
     /// A flow that had expired or belonged to another tab begins anew.
     StartedAnew,
+    /// Something that guards the account is to be changed, and the last sign-in was long ago.
+    ConfirmItsYou,
     /// A rule asks for a second factor and the person has none yet; the label of the place they wanted.
     FactorWanted(Option<&'a str>),
     /// A code was just sent again.
@@ -116,6 +118,7 @@ impl Notice<'_> {
                 Self::FactorOn => "Two-factor authentication is on. Next time we ask for a code after your password.",
                 Self::FactorOff => "Two-factor authentication is off. Your password alone signs you in now.",
                 Self::StartedAnew => "That sign-in had run out or went on in another tab. Start again here.",
+                Self::ConfirmItsYou => "To change how you sign in, sign in once more.",
                 Self::FactorWanted(Some(to)) => {
                     strong { (to) } " asks for two-factor authentication. Enable it here, then go back."
                 }
@@ -129,7 +132,12 @@ impl Notice<'_> {
     pub(crate) fn is_success(&self) -> bool {
         !matches!(
             self,
-            Self::SessionEnded(_) | Self::StartedAnew | Self::FactorWanted(_) | Self::FellBackToCall | Self::FactorOff
+            Self::SessionEnded(_)
+                | Self::StartedAnew
+                | Self::ConfirmItsYou
+                | Self::FactorWanted(_)
+                | Self::FellBackToCall
+                | Self::FactorOff
         )
     }
 }

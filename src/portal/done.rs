@@ -1,0 +1,71 @@
+//! The fixed words that a page after a 303 may be asked to say (`?done=profile`). Never free text: a link from elsewhere
+//! could otherwise put words into our mouth.
+
+use templates::Notice;
+
+/// What was just done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Done {
+    SignedOut,
+    Reset,
+    Ready,
+    Confirmed,
+    Anew,
+    Profile,
+    Password,
+    On,
+    Off,
+    Sent,
+}
+
+impl Done {
+    const ALL: [Self; 10] = [
+        Self::SignedOut,
+        Self::Reset,
+        Self::Ready,
+        Self::Confirmed,
+        Self::Anew,
+        Self::Profile,
+        Self::Password,
+        Self::On,
+        Self::Off,
+        Self::Sent,
+    ];
+
+    /// Its value in the query.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::SignedOut => "signed-out",
+            Self::Reset => "reset",
+            Self::Ready => "ready",
+            Self::Confirmed => "confirmed",
+            Self::Anew => "anew",
+            Self::Profile => "profile",
+            Self::Password => "password",
+            Self::On => "on",
+            Self::Off => "off",
+            Self::Sent => "sent",
+        }
+    }
+
+    /// What the query says; unknown words say nothing.
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|done| done.name() == name)
+    }
+
+    /// What the page says.
+    pub(super) fn notice(self) -> Notice<'static> {
+        match self {
+            Self::SignedOut => Notice::SignedOut,
+            Self::Reset => Notice::PasswordReset,
+            Self::Ready => Notice::AccountReady,
+            Self::Confirmed => Notice::EmailConfirmed,
+            Self::Anew => Notice::StartedAnew,
+            Self::Profile => Notice::ProfileSaved,
+            Self::Password => Notice::PasswordChanged,
+            Self::On => Notice::FactorOn,
+            Self::Off => Notice::FactorOff,
+            Self::Sent => Notice::SentAgain,
+        }
+    }
+}

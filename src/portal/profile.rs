@@ -1,0 +1,29 @@
+//! `profile`: what others and the upstream know of you.
+
+use http::StatusCode;
+
+use super::{done::Done, factors, respond::Guard, stop::Outcome, visit::Visit};
+
+/// The page; it has no form of its own.
+pub(super) async fn get(visit: &Visit<'_>) -> Outcome {
+    let account = visit.account().await?;
+    let lines = factors::lines(&account);
+    let name = account.name();
+    let view = templates::page::Profile {
+        frame: visit.frame(),
+        id: &account.id.0,
+        name: &name,
+        username: &account.username,
+        about_me: &account.about_me,
+        email: &account.email,
+        email_confirmed: account.email_confirmed,
+        confirm_email: None,
+        member_since: account.created_at.0,
+        last_seen: account.last_seen_at.map(|at| at.0),
+        now: visit.now.0,
+        factors: &factors::borrowed(&lines),
+        factors_offered: !visit.room.identity.channels().is_empty(),
+        notice: Done::parse(&visit.query("done")).map(Done::notice),
+    };
+    Ok(visit.page(StatusCode::OK, Guard::Page, view.render()))
+}

@@ -1,0 +1,247 @@
+//! From a path to its page, and what holds for all of them: methods, who may look, where the request came from.
+
+use http::Method;
+
+use super::{
+    Problem, assets, change_password_redirect, check,
+    confirm::Confirm,
+    edit::Edit,
+    forgotten::Forgotten,
+    form::{self, Unread},
+    headless, me,
+    page::{Back, Page as _},
+    password::Password,
+    phone::{self, Phone},
+    profile,
+    register::{self, Register},
+    reset::Reset,
+    second_factor::{self, Disable},
+    setup::Setup,
+    sign_in::{self, SignIn},
+    sign_out::SignOut,
+    stop::Outcome,
+    verify::{self, Verify},
+    visit::{Bound, Room, Visit},
+};
+use crate::{
+    inbound::{Request, View, answer::Answer},
+    policy::{Page, Subject},
+};
+use hyper::body::Incoming;
+
+/// Which page a path is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Route<'p> {
+    Front,
+    SignIn,
+    Verify,
+    VerifySend,
+    SignOut,
+    Register,
+    RegisterSent,
+    Confirm,
+    Setup,
+    Profile,
+    Edit,
+    Password,
+    Forgotten,
+    Reset,
+    SecondFactor,
+    Phone,
+    PhoneSend,
+    Disable,
+    Me,
+    Check,
+    Asset(&'p str),
+    ChangePassword,
+    /// Paths of other sites' hosts that only lead to the portal's.
+    Elsewhere,
+}
+
+/// Serves one page.
+pub(super) async fn serve(room: &Room, request: Request, subject: Subject, page: &Page) -> Answer {
+    let Request { view, parts, body } = request;
+    let Some(route) = Route::of(page) else { return room.problem(Some(&view), &Problem::NotFound) };
+    let allow = route.methods();
+    if route != Route::Check && !allow.split(", ").any(|method| method == view.method.as_str()) {
+        return room.problem(Some(&view), &Problem::Method(allow));
+    }
+    if route.is_document() && !asked_as_document(&view) {
+        let problem = Problem::Forbidden { name: String::new(), wanted: "opening in a tab of its own".into() };
+        return room.problem(Some(&view), &problem);
+    }
+    if let Subject::Unknown = subject
+        && route.needs_session_store()
+    {
+        return room.problem(Some(&view), &Problem::Resting(super::stop::RESTING));
+    }
+    let problem_view = view.clone();
+    match Visit::new(room, (view, parts.headers), subject, page.on_portal_host, route.bound()) {
+        Ok(visit) => {
+            let answer = answer(route, &visit, body).await;
+            headless(&visit.view, answer.unwrap_or_else(|stop| visit.stopped(stop)))
+        }
+        Err(_) => room.problem(Some(&problem_view), &Problem::Internal),
+    }
+}
+
+async fn answer(route: Route<'_>, visit: &Visit<'_>, body: Incoming) -> Outcome {
+    if route.needs_session() {
+        // Policy has seen to it; a page that forgot to ask would still be closed.
+        visit.signed_in()?;
+    }
+    match route {
+        Route::Front => Ok(visit.to_page("profile")),
+        Route::SignIn => form_page::<SignIn>(visit, body).await,
+        Route::Verify => form_page::<Verify>(visit, body).await,
+        Route::VerifySend => form_page::<verify::Send>(visit, body).await,
+        Route::SignOut => form_page::<SignOut>(visit, body).await,
+        Route::Register => form_page::<Register>(visit, body).await,
+        Route::RegisterSent => Ok(register::sent(visit)),
+        Route::Confirm => form_page::<Confirm>(visit, body).await,
+        Route::Setup => form_page::<Setup>(visit, body).await,
+        Route::Profile => profile::get(visit).await,
+        Route::Edit => form_page::<Edit>(visit, body).await,
+        Route::Password => form_page::<Password>(visit, body).await,
+        Route::Forgotten => form_page::<Forgotten>(visit, body).await,
+        Route::Reset => form_page::<Reset>(visit, body).await,
+        Route::SecondFactor => second_factor::get(visit).await,
+        Route::Phone => form_page::<Phone>(visit, body).await,
+        Route::PhoneSend => form_page::<phone::Send>(visit, body).await,
+        Route::Disable => form_page::<Disable>(visit, body).await,
+        Route::Me => Ok(me::get(visit)),
+        Route::Check => Ok(check::get(visit)),
+        Route::Asset(name) => Ok(assets::get(visit, name)),
+        Route::ChangePassword => Ok(change_password_redirect::get(visit)),
+        Route::Elsewhere => Ok(sign_in::elsewhere(visit)),
+    }
+}
+
+/// GET shows; POST needs the proof.
+async fn form_page<P: super::page::Page>(visit: &Visit<'_>, body: Incoming) -> Outcome {
+    if visit.view.method != Method::POST {
+        return P::get(visit).await;
+    }
+    match form::read::<P::Fields, _>(visit, body).await {
+        Ok(form) => P::post(visit, form).await,
+        Err(Unread::Broken(broken)) => Ok(visit.broken(broken)),
+        Err(Unread::Forged(typed, forgery)) => {
+            tracing::info!(
+                request_id = &*visit.view.id.0,
+                ?forgery,
+                page = &*visit.view.target.path,
+                "a form was not taken"
+            );
+            P::again(visit, typed, Back::forged(visit, forgery)).await
+        }
+    }
+}
+
+impl<'p> Route<'p> {
+    fn of(page: &'p Page) -> Option<Self> {
+        let path = page.path.as_str();
+        let everywhere = match path {
+            "logout" => Some(Self::SignOut),
+            "me" => Some(Self::Me),
+            "check" => Some(Self::Check),
+            _ => path.strip_prefix("assets/").map(Self::Asset),
+        };
+        if everywhere.is_some() || !page.on_portal_host {
+            return everywhere.or((path == "login").then_some(Self::Elsewhere));
+        }
+        Some(match path {
+            "" => Self::Front,
+            "login" => Self::SignIn,
+            "login/verify" => Self::Verify,
+            "login/verify/send" => Self::VerifySend,
+            "register" => Self::Register,
+            "register/sent" => Self::RegisterSent,
+            "register/confirm" => Self::Confirm,
+            "setup" => Self::Setup,
+            "profile" => Self::Profile,
+            "profile/edit" => Self::Edit,
+            "password" => Self::Password,
+            "password/forgot" => Self::Forgotten,
+            "password/reset" => Self::Reset,
+            "second-factor" => Self::SecondFactor,
+            "second-factor/phone" => Self::Phone,
+            "second-factor/phone/send" => Self::PhoneSend,
+            "second-factor/disable" => Self::Disable,
+            ".well-known/change-password" => Self::ChangePassword,
+            _ => return None,
+        })
+    }
+
+    /// For `Allow`. `check` answers every method: some gateways ask with the original one.
+    fn methods(self) -> &'static str {
+        match self {
+            Self::Front
+            | Self::RegisterSent
+            | Self::Profile
+            | Self::SecondFactor
+            | Self::Me
+            | Self::Check
+            | Self::Asset(_)
+            | Self::ChangePassword => "GET, HEAD",
+            _ => "GET, HEAD, POST",
+        }
+    }
+
+    fn needs_session(self) -> bool {
+        match self {
+            Self::Front
+            | Self::Profile
+            | Self::Edit
+            | Self::Password
+            | Self::SecondFactor
+            | Self::Phone
+            | Self::PhoneSend
+            | Self::Disable => true,
+            Self::SignIn
+            | Self::Verify
+            | Self::VerifySend
+            | Self::SignOut
+            | Self::Register
+            | Self::RegisterSent
+            | Self::Confirm
+            | Self::Setup
+            | Self::Forgotten
+            | Self::Reset
+            | Self::Me
+            | Self::Check
+            | Self::Asset(_)
+            | Self::ChangePassword
+            | Self::Elsewhere => false,
+        }
+    }
+
+    /// Whether an answer would be a lie while the session store is away.
+    fn needs_session_store(self) -> bool {
+        self.needs_session()
+            || matches!(self, Self::SignIn | Self::Verify | Self::VerifySend | Self::SignOut | Self::Me | Self::Check)
+    }
+
+    fn is_document(self) -> bool {
+        !matches!(self, Self::Me | Self::Check | Self::Asset(_))
+    }
+
+    fn bound(self) -> Bound {
+        match self {
+            Self::SignIn => SignIn::BOUND,
+            Self::Verify => Verify::BOUND,
+            Self::VerifySend => verify::Send::BOUND,
+            Self::Register => Register::BOUND,
+            Self::RegisterSent => Bound::Flow,
+            Self::Confirm => Confirm::BOUND,
+            Self::Setup => Setup::BOUND,
+            Self::Forgotten => Forgotten::BOUND,
+            Self::Reset => Reset::BOUND,
+            _ => Bound::Session,
+        }
+    }
+}
+
+/// Fetch metadata: pages are for tabs, not for scripts of a site on the same host, nor for frames.
+fn asked_as_document(view: &View) -> bool {
+    view.fetch.dest.as_deref().is_none_or(|dest| dest == "document")
+}

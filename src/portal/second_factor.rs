@@ -1,0 +1,109 @@
+//! `second-factor`: what guards the account besides the password; and `second-factor/disable`, which asks the password.
+
+use http::StatusCode;
+use secrecy::SecretString;
+use templates::{Alert, Notice};
+
+use super::{
+    done::Done,
+    factors,
+    form::{Fields, Form, Sent},
+    page::{Back, Page},
+    respond::{self, Guard},
+    return_to::ReturnTo,
+    stop::Outcome,
+    visit::{Bound, Visit},
+};
+use crate::{identity::Refusal, session::NotStarted};
+
+/// The list.
+pub(super) async fn get(visit: &Visit<'_>) -> Outcome {
+    let account = visit.account().await?;
+    let lines = factors::lines(&account);
+    let wanted = visit.query("reason") == "wanted";
+    let label = visit.label(&visit.room.destinations.parse(&visit.query("return_to")));
+    let notice = match Done::parse(&visit.query("done")) {
+        Some(done) => Some(done.notice()),
+        None if wanted => Some(Notice::FactorWanted(label.as_deref())),
+        None => None,
+    };
+    let view = templates::page::SecondFactor {
+        frame: visit.frame(),
+        factors: &factors::borrowed(&lines),
+        offered: !visit.room.identity.channels().is_empty(),
+        notice,
+        alert: None,
+    };
+    Ok(visit.page(StatusCode::OK, Guard::Page, view.render()))
+}
+
+/// `second-factor/disable`
+pub(super) struct Disable;
+
+/// Its form.
+pub(super) struct Typed {
+    password: SecretString,
+    factor: String,
+}
+
+impl Fields for Typed {
+    fn take(sent: &mut Sent) -> Self {
+        Self { password: sent.secret("password"), factor: sent.text("factor") }
+    }
+}
+
+impl Page for Disable {
+    const BOUND: Bound = Bound::Session;
+    type Fields = Typed;
+
+    async fn get(visit: &Visit<'_>) -> Outcome {
+        show(visit, &visit.query("factor"), &Back::fresh()).await
+    }
+
+    async fn post(visit: &Visit<'_>, form: Form<Typed>) -> Outcome {
+        let typed = form.into_fields();
+        let live = visit.signed_in()?;
+        let (identity, sessions) = (&visit.room.identity, &visit.room.sessions);
+        let account = &live.record.account;
+        let proof = match identity.check_password(account, &typed.password, &visit.view.client, visit.now).await {
+            Ok(proof) => proof,
+            Err(Refusal::Mismatch) => {
+                let back = Back::alert(StatusCode::UNPROCESSABLE_ENTITY, Alert::WrongPassword);
+                return show(visit, &typed.factor, &back).await;
+            }
+            Err(other) => return show(visit, &typed.factor, &Back::of(other, visit.now)?).await,
+        };
+        let row = identity.disable_factor(&proof, Some(&live.record.sid.0), visit.now).await?;
+        let rotated = sessions.rotate(live, proof, visit.now).await;
+        // Success is said only once the other sessions are gone.
+        sessions.settled(row).await?;
+        match rotated {
+            Ok(cookie) => {
+                let answer = visit.to_page(&format!("second-factor?done={}", Done::Off.name()));
+                Ok(respond::with_cookie(answer, cookie))
+            }
+            Err(NotStarted::Overtaken) => Ok(visit.to_sign_in(Done::Off, &ReturnTo::root())),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    async fn again(visit: &Visit<'_>, typed: Typed, back: Back) -> Outcome {
+        show(visit, &typed.factor, &back).await
+    }
+}
+
+async fn show(visit: &Visit<'_>, factor: &str, back: &Back) -> Outcome {
+    let account = visit.account().await?;
+    let lines = factors::lines(&account);
+    // A link without (or with an old) id still means the one factor there is.
+    let Some(line) = lines.iter().find(|line| line.id() == factor).or(lines.first()) else {
+        return Ok(visit.to_page("second-factor"));
+    };
+    let view = templates::page::DisableFactor {
+        frame: visit.frame(),
+        factor: line.borrowed(),
+        username: &account.username,
+        alert: back.shown_alert(),
+    };
+    Ok(back.finish(visit.page(back.status, Guard::Page, view.render())))
+}

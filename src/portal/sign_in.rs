@@ -1,0 +1,129 @@
+//! `login`: name and password.
+//!
+//! A right password alone opens nothing when a second factor is owed: then only a challenge is held under the flow
+//! cookie, in a keyspace that `resume` never reads.
+
+use http::StatusCode;
+use secrecy::SecretString;
+use templates::{Alert, Notice};
+
+use super::{
+    done::Done,
+    form::{Fields, Form, Sent},
+    page::{Back, Page},
+    respond::{self, Guard},
+    return_to::ReturnTo,
+    stop::Outcome,
+    verify,
+    visit::{Bound, Visit, encoded},
+};
+use crate::{
+    identity::{Refusal, SignIn as Step},
+    inbound::answer::Answer,
+    policy::Subject,
+};
+
+/// The page.
+pub(super) struct SignIn;
+
+/// Its form.
+pub(super) struct Typed {
+    identifier: String,
+    password: SecretString,
+    remember: bool,
+    return_to: String,
+}
+
+impl Fields for Typed {
+    fn take(sent: &mut Sent) -> Self {
+        Self {
+            identifier: sent.text("identifier"),
+            password: sent.secret("password"),
+            remember: sent.flag("remember"),
+            return_to: sent.text("return_to"),
+        }
+    }
+}
+
+impl Page for SignIn {
+    const BOUND: Bound = Bound::Flow;
+    type Fields = Typed;
+
+    async fn get(visit: &Visit<'_>) -> Outcome {
+        let to = visit.room.destinations.parse(&visit.query("return_to"));
+        if visit.query("over") == "1" && visit.from_here() {
+            verify::drop_pending(visit).await?;
+        }
+        let again = visit.query("again") == "1" && !visit.recent();
+        if visit.live().is_some() && !again {
+            return Ok(respond::see_other(&to.location()));
+        }
+        let typed = Typed {
+            identifier: String::new(),
+            password: SecretString::from(""),
+            remember: false,
+            return_to: to.location(),
+        };
+        let notice = if again { Some(Notice::ConfirmItsYou) } else { notice(visit) };
+        Ok(show(visit, &typed, &to, notice, &Back::fresh()))
+    }
+
+    async fn post(visit: &Visit<'_>, form: Form<Typed>) -> Outcome {
+        let typed = form.into_fields();
+        let to = visit.room.destinations.parse(&typed.return_to);
+        let identity = &visit.room.identity;
+        let refused =
+            match identity.authenticate(&typed.identifier, &typed.password, &visit.view.client, visit.now).await {
+                Ok(Step::Done(proof)) => return visit.enter(proof, typed.remember, &to).await,
+                Ok(Step::Owed(challenge)) => return verify::begin(visit, *challenge, typed.remember, &to).await,
+                Err(refused) => refused,
+            };
+        let back = match refused {
+            Refusal::Mismatch => Back::alert(StatusCode::UNAUTHORIZED, Alert::Mismatch),
+            Refusal::Unconfirmed => Back::alert(StatusCode::UNAUTHORIZED, Alert::Unconfirmed),
+            other => Back::of(other, visit.now)?,
+        };
+        Self::again(visit, typed, back).await
+    }
+
+    async fn again(visit: &Visit<'_>, typed: Typed, back: Back) -> Outcome {
+        let to = visit.room.destinations.parse(&typed.return_to);
+        Ok(show(visit, &typed, &to, None, &back))
+    }
+}
+
+/// On another site's host there is no sign-in page: on to the portal's, and back to that host afterwards.
+pub(super) fn elsewhere(visit: &Visit<'_>) -> Answer {
+    let to = visit.room.destinations.parse(&visit.query("return_to"));
+    let target = visit.room.destinations.absolute(&visit.view.authority.host, &to.location());
+    respond::see_other(&visit.room.url_to(&format!("login?return_to={}", encoded(&target))))
+}
+
+fn show(visit: &Visit<'_>, typed: &Typed, to: &ReturnTo, notice: Option<Notice<'_>>, back: &Back) -> Answer {
+    let label = visit.label(to);
+    // The place to go back to is in the notice; the template knows it only when it renders.
+    let notice = match notice {
+        Some(Notice::SessionEnded(_)) => Some(Notice::SessionEnded(label.as_deref())),
+        other => other,
+    };
+    let view = templates::page::SignIn {
+        frame: visit.frame(),
+        to_label: label.as_deref(),
+        return_to: &to.location(),
+        identifier: &typed.identifier,
+        remember: typed.remember,
+        remember_for: Some(visit.room.settings.remember).filter(|span| !span.is_zero()),
+        can_register: visit.room.identity.registration_open(),
+        notice,
+        alert: back.shown_alert(),
+    };
+    back.finish(visit.page(back.status, Guard::SignIn, view.render()))
+}
+
+fn notice(visit: &Visit<'_>) -> Option<Notice<'static>> {
+    match (Done::parse(&visit.query("done")), &visit.subject) {
+        (Some(done), _) => Some(done.notice()),
+        (None, Subject::Anonymous { ended: true }) => Some(Notice::SessionEnded(None)),
+        (None, _) => None,
+    }
+}

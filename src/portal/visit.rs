@@ -1,0 +1,271 @@
+//! One request to one page: what the pages stand on, who asks, which form token fits, and the frame around the answer.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, StatusCode};
+use templates::{Frame, Markup, Person};
+
+use super::{
+    Problem, Settings,
+    done::Done,
+    respond::{self, Guard},
+    return_to::{Destinations, ReturnTo},
+    stop::Stop,
+};
+use crate::{
+    identity::{Authenticated, Identity, account::Account},
+    inbound::{View, answer::Answer},
+    policy::Subject,
+    session::{FlowId, Live, NotStarted, Sessions},
+    world::{Clock, NoEntropy, UnixMillis},
+};
+
+/// What every page stands on.
+#[derive(Debug)]
+pub(super) struct Room {
+    pub(super) settings: Settings,
+    pub(super) destinations: Destinations,
+    /// Where "Back to site" leads.
+    pub(super) back: Option<String>,
+    /// `https://login.example.com/.auth`: before links on other hosts.
+    pub(super) portal_prefix: String,
+    /// `/.auth/assets`
+    pub(super) assets: String,
+    pub(super) identity: Identity,
+    pub(super) sessions: Sessions,
+    pub(super) clock: Clock,
+}
+
+/// What a page's forms are bound to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bound {
+    /// The browser alone: pages before sign-in. Two tabs may sign in at the same time.
+    Flow,
+    /// The browser and its session.
+    Session,
+}
+
+/// The flow cookie of a request.
+pub(super) enum Flow {
+    /// The browser sent it.
+    Carried(FlowId),
+    /// Made just now; goes out with the page.
+    Fresh(FlowId, HeaderValue),
+}
+
+impl Flow {
+    pub(super) fn of(sessions: &Sessions, fields: &HeaderMap) -> Result<Self, NoEntropy> {
+        match sessions.flow(fields) {
+            Some(flow) => Ok(Self::Carried(flow)),
+            None => sessions.new_flow().map(|(flow, cookie)| Self::Fresh(flow, cookie)),
+        }
+    }
+
+    /// The flow the browser proved to keep.
+    pub(super) fn carried(&self) -> Option<&FlowId> {
+        match self {
+            Self::Carried(flow) => Some(flow),
+            Self::Fresh(..) => None,
+        }
+    }
+
+    fn id(&self) -> &FlowId {
+        match self {
+            Self::Carried(flow) | Self::Fresh(flow, _) => flow,
+        }
+    }
+}
+
+/// One request to one page.
+pub(super) struct Visit<'a> {
+    pub(super) room: &'a Room,
+    pub(super) view: View,
+    pub(super) fields: HeaderMap,
+    pub(super) subject: Subject,
+    pub(super) on_portal_host: bool,
+    pub(super) flow: Flow,
+    pub(super) now: UnixMillis,
+    bound: Bound,
+    csrf: String,
+}
+
+impl<'a> Visit<'a> {
+    pub(super) fn new(
+        room: &'a Room,
+        (view, fields): (View, HeaderMap),
+        subject: Subject,
+        on_portal_host: bool,
+        bound: Bound,
+    ) -> Result<Self, NoEntropy> {
+        let flow = Flow::of(&room.sessions, &fields)?;
+        let now = room.clock.now();
+        let mut visit = Self { room, view, fields, subject, on_portal_host, flow, now, bound, csrf: String::new() };
+        visit.csrf = room.sessions.form_token(visit.flow.id(), visit.bound_to());
+        Ok(visit)
+    }
+
+    /// Who is signed in.
+    pub(super) fn live(&self) -> Option<&Live> {
+        match &self.subject {
+            Subject::Session(live) => Some(live),
+            Subject::Anonymous { .. } | Subject::Unknown => None,
+        }
+    }
+
+    /// Who is signed in, on a page that only they may see; fails closed.
+    pub(super) fn signed_in(&self) -> Result<&Live, Stop> {
+        self.live().ok_or(Stop::SignInFirst)
+    }
+
+    /// The account behind the session, as it stands now. Gone: the session is worth nothing.
+    pub(super) async fn account(&self) -> Result<Account, Stop> {
+        let live = self.signed_in()?;
+        match self.room.identity.account(&live.record.account).await? {
+            Some(account) if !account.disabled => Ok(account),
+            _ => Err(Stop::SignInFirst),
+        }
+    }
+
+    /// Whether the person showed every factor a short while ago: what guards the account may be changed only then.
+    pub(super) fn recent(&self) -> bool {
+        self.live().is_some_and(|live| self.now.since(live.record.auth_time()) <= RECENT)
+    }
+
+    /// Whether the browser does not say that another site sent this.
+    pub(super) fn from_here(&self) -> bool {
+        self.view.fetch.site.as_deref().is_none_or(|site| site == "same-origin")
+    }
+
+    /// The session that tokens of this page are bound to.
+    pub(super) fn bound_to(&self) -> Option<&Live> {
+        if self.bound == Bound::Session { self.live() } else { None }
+    }
+
+    /// The first value of that name in the query; empty when there is none.
+    pub(super) fn query(&self, name: &str) -> String {
+        let query = self.view.target.query.as_deref().unwrap_or_default();
+        form_urlencoded::parse(query.as_bytes())
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
+            .unwrap_or_default()
+    }
+
+    /// The frame around this page.
+    pub(super) fn frame(&self) -> Frame<'_> {
+        let live = if self.bound == Bound::Session { self.live() } else { None };
+        let person = live.map(|live| Person { name: called(&live.record.name, &live.record.username) });
+        self.room.frame(person, &self.csrf)
+    }
+
+    /// A page of this visit; brings the flow cookie if the browser has none.
+    pub(super) fn page(&self, status: StatusCode, guard: Guard, markup: Markup) -> Answer {
+        self.with_flow(respond::page(status, guard, markup))
+    }
+
+    /// Adds the flow cookie if the browser has none.
+    pub(super) fn with_flow(&self, answer: Answer) -> Answer {
+        match &self.flow {
+            Flow::Fresh(_, cookie) => respond::with_cookie(answer, cookie.clone()),
+            Flow::Carried(_) => answer,
+        }
+    }
+
+    /// 303 to a portal page: `profile?done=profile`.
+    pub(super) fn to_page(&self, page: &str) -> Answer {
+        respond::see_other(&self.room.to(page))
+    }
+
+    /// 303 to sign-in, with a notice and the place wanted.
+    pub(super) fn to_sign_in(&self, done: Done, to: &ReturnTo) -> Answer {
+        let mut page = format!("login?done={}", done.name());
+        if !to.is_root() {
+            page.push_str("&return_to=");
+            page.push_str(&encoded(&to.location()));
+        }
+        self.to_page(&page)
+    }
+
+    /// The end of every sign-in: a session with a new id, and onward.
+    pub(super) async fn enter(&self, proof: Authenticated, remember: bool, to: &ReturnTo) -> Result<Answer, Stop> {
+        match self.room.sessions.start(proof, remember, self.live(), self.now).await {
+            Ok(cookie) => Ok(respond::with_cookie(respond::see_other(&to.location()), cookie)),
+            // The account changed while its owner was signing in.
+            Err(NotStarted::Overtaken) => Ok(self.to_sign_in(Done::Anew, to)),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// What to say after "to continue to".
+    pub(super) fn label(&self, to: &ReturnTo) -> Option<String> {
+        to.label(&self.view.authority.to_string())
+    }
+
+    /// An error page of this visit.
+    pub(super) fn problem(&self, problem: &Problem) -> Answer {
+        self.room.problem(Some(&self.view), problem)
+    }
+}
+
+impl Room {
+    /// The path of a portal page on this host.
+    pub(super) fn to(&self, page: &str) -> String {
+        format!("{}/{page}", self.settings.portal.path)
+    }
+
+    /// The URL of a portal page, for other hosts and for programs.
+    pub(super) fn url_to(&self, page: &str) -> String {
+        format!("{}{}/{page}", self.settings.portal.url.origin(), self.settings.portal.path)
+    }
+
+    /// The frame of a page with these forms.
+    pub(super) fn frame<'f>(&'f self, person: Option<Person<'f>>, csrf: &'f str) -> Frame<'f> {
+        Frame {
+            site_name: &self.settings.portal.name,
+            portal: &self.settings.portal.path,
+            assets: &self.assets,
+            person,
+            back: self.back.as_deref(),
+            trying_out: self.settings.trying_out,
+            csrf,
+        }
+    }
+}
+
+/// What the bar calls somebody: the given name.
+fn called<'n>(name: &'n str, username: &'n str) -> &'n str {
+    name.split_whitespace().next().unwrap_or(username)
+}
+
+/// Percent-encoded for a query value: everything but unreserved characters and `/`.
+pub(super) fn encoded(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, QUERY_VALUE).to_string()
+}
+
+const RECENT: Duration = Duration::from_mins(15);
+
+const QUERY_VALUE: &percent_encoding::AsciiSet =
+    &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::sync::Arc;
+
+    use crate::inbound::{Authority, Client, Fetch, RequestId, Target, View, Wants};
+
+    /// A request's view with the given origin facts.
+    pub(crate) fn view(authority: &str, secure: bool, origin: Option<&str>, site: Option<&str>) -> View {
+        let (host, port) =
+            authority.rsplit_once(':').map_or((authority, None), |(host, port)| (host, port.parse().ok()));
+        View {
+            id: RequestId("0123456789abcdef".into()),
+            method: http::Method::POST,
+            authority: Authority { host: host.into(), port },
+            secure,
+            target: Target { raw: "/".into(), path: "/".into(), query: None, ambiguous: Vec::new() },
+            client: Client { address: std::net::IpAddr::from([192, 0, 2, 1]), via_trusted_proxy: false },
+            wants: Wants::FormPost,
+            fetch: Fetch { site: site.map(Arc::from), mode: None, dest: None, origin: origin.map(Arc::from) },
+            upgrade: None,
+        }
+    }
+}
