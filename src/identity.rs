@@ -29,6 +29,9 @@ mod sign_in;
 pub mod throttle;
 mod token;
 
+#[cfg(test)]
+mod contract;
+
 use std::sync::Arc;
 
 use self::{account::AccountId, hasher::Hasher, ledger::Ledger, throttle::Throttle};

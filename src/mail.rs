@@ -71,6 +71,9 @@ struct Office {
 enum Way {
     Console,
     Smtp(smtp::Transport),
+    /// Kept for a test to read.
+    #[cfg(test)]
+    Kept(Arc<std::sync::Mutex<Vec<Letter>>>),
 }
 
 impl Post {
@@ -86,6 +89,15 @@ impl Post {
         let places = Arc::new(Semaphore::new(WAITING as usize));
         let office = Office { from: settings.from, way, places, counters: Semaphore::new(COUNTERS) };
         Ok(Self { office: Arc::new(office), runtime: Handle::current() })
+    }
+
+    /// A post that other rooms' tests read.
+    #[cfg(test)]
+    pub(crate) fn kept() -> (Self, Arc<std::sync::Mutex<Vec<Letter>>>) {
+        let letters = Arc::default();
+        let (places, counters) = (Arc::new(Semaphore::new(WAITING as usize)), Semaphore::new(COUNTERS));
+        let office = Office { from: Mail::default().from, way: Way::Kept(Arc::clone(&letters)), places, counters };
+        (Self { office: Arc::new(office), runtime: Handle::current() }, letters)
     }
 
     /// Puts a mail into the queue; it is sent and, while the server is away, retried for ten minutes. Never waits.
@@ -124,6 +136,8 @@ async fn deliver(office: Arc<Office>, letter: Letter, place: OwnedSemaphorePermi
     let transport = match &office.way {
         Way::Console => return console::print(&letter),
         Way::Smtp(transport) => transport,
+        #[cfg(test)]
+        Way::Kept(letters) => return letters.lock().unwrap().push(letter),
     };
     let message = match letter::message(&letter, &office.from) {
         Ok(message) => message,
