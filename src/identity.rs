@@ -112,6 +112,10 @@ struct Inner {
     verifier: Verifier,
     hasher: Hasher,
     throttle: Throttle,
+    /// Which account each number waits for.
+    pending: second_factor::Pending,
+    /// Wrong codes of each account.
+    tries: second_factor::Tries,
     entropy: Entropy,
     /// When each account's `last_seen_at` was last written by this process.
     seen: quick_cache::sync::Cache<AccountId, UnixMillis>,
@@ -125,7 +129,8 @@ impl Identity {
         let hasher = Hasher::new(&settings.password);
         let seen = quick_cache::sync::Cache::new(SEEN_REMEMBERED);
         let throttle = Throttle::default();
-        Self { inner: Arc::new(Inner { ledger, settings, post, verifier, hasher, throttle, entropy, seen }) }
+        let (pending, tries) = Default::default();
+        Self { inner: Arc::new(Inner { ledger, settings, post, verifier, hasher, throttle, pending, tries, entropy, seen }) }
     }
 
     /// Brings the tables up to date. The composition root repeats it until it succeeds.

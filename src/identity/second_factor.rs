@@ -1,28 +1,72 @@
 //! The second factor: sending and answering codes at sign-in, enrolling, disabling.
 //!
-//! Attempts count per account across restarted flows (`throttle`); a flow carries the account's `generation` and is
-//! stale once a guarded change moved it on.
+//! Attempts count per account across restarted flows ([`tries`] and `throttle`); a flow carries the account's
+//! `generation` and is stale once a guarded change moved it on. Checks go by the flow's own verification, and a number
+//! waits for one account at a time ([`pending`]), so that a code for one account is never good for another.
 
+mod code;
+mod enrol;
+mod pending;
+mod send;
+mod tries;
+
+pub(super) use self::{pending::Pending, tries::Tries};
 use super::{
-    Answered, Authenticated, Enrolled, Identity, Refusal,
-    account::{Account, AccountId},
-    challenge::{Challenge, Enrolment},
+    Answered, Authenticated, Identity, Method, Refusal, Shown,
+    account::{Account, AccountId, FactorKind},
+    challenge::Challenge,
     outbox,
+    throttle::Purpose,
 };
-use crate::{config::verify::Channel, inbound::Client, world::UnixMillis};
+use crate::{
+    config::verify::Channel,
+    inbound::Client,
+    verify::{Checked, Destination, Started},
+    world::UnixMillis,
+};
 
-/// What a right password still owes: `None` when the account has no factor on.
-#[expect(clippy::todo, unused_variables, reason = "being laid")]
+/// What a right password still owes: `None` when the account has no factor on. When none of its ways is offered any
+/// more, the challenge has no channels: the factor is owed all the same.
 pub(super) fn challenge(account: &Account, password_at: UnixMillis, channels: &[Channel]) -> Option<Challenge> {
-    if account.factors.is_empty() {
-        return None;
-    }
-    todo!()
+    let factor = account.factors.first()?;
+    let channels = offered(account, &factor.kind, channels);
+    let preferred = factor.kind.channel();
+    let channel = if channels.contains(&preferred) { preferred } else { *channels.first().unwrap_or(&preferred) };
+    Some(Challenge {
+        account: account.id.clone(),
+        password_at,
+        generation: account.generation,
+        factor: factor.id.clone(),
+        masked: masked(account, &factor.kind, channel),
+        channels,
+        channel,
+        started: None,
+        fell_back: false,
+        resend_at: password_at,
+        sends: 0,
+    })
 }
 
-#[expect(clippy::todo, clippy::unused_async, unused_variables, reason = "being laid")]
+/// What an answer came to.
+enum Judged {
+    Approved(Method),
+    Wrong { left: u32 },
+    Spent { until: UnixMillis },
+    Gone,
+}
+
 impl Identity {
+    /// Channels the Verify service offers, in the order shown. Empty when the second factor is off.
+    #[must_use]
+    pub fn channels(&self) -> Vec<Channel> {
+        self.inner.verifier.channels().to_vec()
+    }
+
     /// Sends (or sends again, or switches to `channel`) the challenge's code; SMS that cannot reach falls back to a call.
+    ///
+    /// # Errors
+    /// [`Refusal::Throttled`] when it is too early, or the number waits for another account; [`Refusal::Stale`];
+    /// [`Refusal::Fields`] for a channel not offered; [`Refusal::Verify`]; [`Refusal::Store`].
     pub async fn send(
         &self,
         challenge: &mut Challenge,
@@ -30,9 +74,33 @@ impl Identity {
         client: &Client,
         now: UnixMillis,
     ) -> Result<(), Refusal> {
-        todo!()
+        let account = self.current(&challenge.account, challenge.generation).await?;
+        let factor = account.factors.iter().find(|factor| factor.id == challenge.factor).ok_or(Refusal::Stale)?;
+        let channels = offered(&account, &factor.kind, self.inner.verifier.channels());
+        let errand = send::Errand {
+            account: &account,
+            number: number(&factor.kind),
+            asked: send::choose(channel, challenge.channel, &channels)?,
+            channels: &channels,
+            before: challenge.started.as_ref(),
+            resend_at: challenge.resend_at,
+            sends: challenge.sends,
+        };
+        let sent = self.dispatch(errand, client, now).await?;
+        challenge.masked = masked(&account, &factor.kind, sent.started.channel);
+        challenge.channels = channels;
+        challenge.channel = sent.started.channel;
+        challenge.fell_back = sent.fell_back;
+        challenge.resend_at = sent.resend_at;
+        challenge.sends = sent.sends;
+        challenge.started = Some(sent.started);
+        Ok(())
     }
-    /// The second step. Counts wrong answers per account, across restarted sign-ins.
+
+    /// The second step. Counts wrong answers per account, across restarted sign-ins. The challenge changes: keep it.
+    ///
+    /// # Errors
+    /// [`Refusal::Stale`], [`Refusal::Verify`] when the provider gave no judgement (not counted), [`Refusal::Store`].
     pub async fn answer(
         &self,
         challenge: &mut Challenge,
@@ -40,54 +108,164 @@ impl Identity {
         client: &Client,
         now: UnixMillis,
     ) -> Result<Answered, Refusal> {
-        todo!()
+        let account = self.current(&challenge.account, challenge.generation).await?;
+        let factor = account.factors.iter().find(|factor| factor.id == challenge.factor).ok_or(Refusal::Stale)?;
+        let judged = self.judge(&account.id, challenge.started.as_ref(), code, client, now).await?;
+        Ok(match judged {
+            Judged::Approved(method) => {
+                self.settle(&account, number(&factor.kind), challenge.channel, client);
+                let password = Shown { method: Method::Pwd, at: challenge.password_at };
+                Answered::Done(Authenticated::new(account, vec![password, Shown { method, at: now }]))
+            }
+            Judged::Wrong { left } => Answered::Wrong { left },
+            Judged::Spent { until } => {
+                self.abandon(&account, number(&factor.kind), challenge.started.take());
+                challenge.resend_at = until;
+                Answered::Spent { until }
+            }
+            Judged::Gone => {
+                challenge.started = None;
+                challenge.resend_at = now;
+                Answered::Gone
+            }
+        })
     }
-    /// Channels the Verify service offers, in the order shown. Empty when the second factor is off.
-    pub fn channels(&self) -> Vec<Channel> {
-        todo!()
-    }
-    /// Starts enrolling a phone: parses the number, sends the code.
-    pub async fn enrol(
-        &self,
-        account: &AccountId,
-        country: &str,
-        phone: &str,
-        channel: Channel,
-        client: &Client,
-        now: UnixMillis,
-    ) -> Result<Enrolment, Refusal> {
-        todo!()
-    }
-    /// Sends the enrolment's code again or another way.
-    pub async fn enrol_send(
-        &self,
-        enrolment: &mut Enrolment,
-        channel: Option<Channel>,
-        client: &Client,
-        now: UnixMillis,
-    ) -> Result<(), Refusal> {
-        todo!()
-    }
-    /// Answers an enrolment. `Done` means: the factor is on, other sessions than `keep` (a `sid`) end (outbox), the
-    /// owner is mailed.
-    pub async fn enrol_answer(
-        &self,
-        enrolment: &mut Enrolment,
-        code: &str,
-        keep: Option<&str>,
-        client: &Client,
-        now: UnixMillis,
-    ) -> Result<Enrolled, Refusal> {
-        todo!()
-    }
+
     /// Turns the second factor off (the password was checked: `proof`), ends other sessions than `keep` (a `sid`),
     /// mails the owner.
+    ///
+    /// # Errors
+    /// [`Refusal::Stale`] when the account changed since the proof or has no factor; [`Refusal::Store`].
     pub async fn disable_factor(
         &self,
         proof: &Authenticated,
         keep: Option<&str>,
         now: UnixMillis,
     ) -> Result<outbox::RowId, Refusal> {
-        todo!()
+        let before = proof.account();
+        // A code alone (an enrolment's proof) turns nothing off.
+        let by_password = proof.factors().iter().any(|shown| shown.method == Method::Pwd);
+        if before.factors.is_empty() || !by_password {
+            return Err(Refusal::Stale);
+        }
+        let (account, row) = self.remove_factors(&before.id, before.generation, keep, now).await?;
+        self.tell_factor_off(&account, now);
+        Ok(row)
+    }
+
+    /// Has a typed code judged. Counted before the answer is known, so that a volley gets no more tries than a queue;
+    /// taken back when nobody judged it.
+    async fn judge(
+        &self,
+        account: &AccountId,
+        started: Option<&Started>,
+        typed: &str,
+        client: &Client,
+        now: UnixMillis,
+    ) -> Result<Judged, Refusal> {
+        let Some(started) = started else { return Ok(Judged::Gone) };
+        let inner = &self.inner;
+        let left = match inner.tries.count(account, now) {
+            Ok(left) => left,
+            Err(until) => return Ok(Judged::Spent { until }),
+        };
+        let ticket = match inner.throttle.admit(Purpose::Code, &account.0, client, now) {
+            Ok(ticket) => ticket,
+            Err(refusal) => {
+                inner.tries.take_back(account);
+                let Refusal::Throttled { until } = refusal else { return Err(refusal) };
+                return Ok(Judged::Spent { until });
+            }
+        };
+        let wrong = || match left {
+            0 => Judged::Spent { until: inner.tries.until(account, now) },
+            left => Judged::Wrong { left },
+        };
+        // What cannot be a code is a wrong one, and costs the provider nothing.
+        let Some(code) = code::read(typed) else { return Ok(wrong()) };
+        match inner.verifier.check(started, &code).await {
+            Ok(Checked::Approved) => {
+                ticket.succeeded();
+                inner.tries.clear(account);
+                Ok(Judged::Approved(method(started.channel)))
+            }
+            Ok(Checked::Wrong) => Ok(wrong()),
+            Ok(Checked::Spent) => Ok(Judged::Spent { until: started.sent_at.plus(pending::LIFE) }),
+            Ok(Checked::Gone) => {
+                inner.tries.take_back(account);
+                ticket.undo();
+                Ok(Judged::Gone)
+            }
+            Err(error) => {
+                inner.tries.take_back(account);
+                ticket.undo();
+                Err(error.into())
+            }
+        }
+    }
+
+    /// The code was right: the number is free again, and the messages it took were wanted.
+    fn settle(&self, account: &Account, number: Option<&str>, channel: Channel, client: &Client) {
+        if let Some(to) = destination(account, number, channel) {
+            self.inner.pending.release(&to, &account.id);
+        }
+        self.inner.throttle.forgive(Purpose::CodeSend, &account.id.0, client);
+    }
+
+    /// No more tries: the code shall not be good anywhere else either.
+    fn abandon(&self, account: &Account, number: Option<&str>, started: Option<Started>) {
+        let Some(started) = started else { return };
+        let to = destination(account, number, started.channel);
+        let inner = std::sync::Arc::clone(&self.inner);
+        let owner = account.id.clone();
+        // Best effort, and nobody waits for it.
+        tokio::spawn(async move {
+            inner.verifier.cancel(&started).await;
+            if let Some(to) = to {
+                inner.pending.release(&to, &owner);
+            }
+        });
     }
 }
+
+/// The ways a factor can be asked for now, in the order of the configuration.
+fn offered(account: &Account, kind: &FactorKind, channels: &[Channel]) -> Vec<Channel> {
+    let fits = |channel: &Channel| match (channel, kind) {
+        // Only to an address somebody vouched for.
+        (Channel::Email, _) => account.email_confirmed,
+        (_, FactorKind::Phone { .. }) => true,
+        (_, FactorKind::Email) => false,
+    };
+    channels.iter().copied().filter(fits).collect()
+}
+
+fn number(kind: &FactorKind) -> Option<&str> {
+    match kind {
+        FactorKind::Phone { number, .. } => Some(number),
+        FactorKind::Email => None,
+    }
+}
+
+/// Where a code goes by that channel; `None` when it cannot.
+fn destination(account: &Account, number: Option<&str>, channel: Channel) -> Option<Destination> {
+    match channel {
+        Channel::Email => account.email_confirmed.then(|| Destination::Email(account.email.clone())),
+        Channel::Sms | Channel::Call | Channel::Whatsapp => number.map(|number| Destination::Phone(number.to_owned())),
+    }
+}
+
+fn masked(account: &Account, kind: &FactorKind, channel: Channel) -> String {
+    destination(account, number(kind), channel).map_or_else(|| account.masked(kind), |to| to.masked())
+}
+
+/// RFC 8176 for the way the code went.
+fn method(channel: Channel) -> Method {
+    match channel {
+        Channel::Sms | Channel::Whatsapp => Method::Sms,
+        Channel::Call => Method::Tel,
+        Channel::Email => Method::Otp,
+    }
+}
+
+#[cfg(test)]
+mod tests;

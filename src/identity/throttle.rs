@@ -151,6 +151,15 @@ impl Throttle {
         drop(memory);
         Ok(Ticket { throttle: self.clone(), keys })
     }
+
+    /// What was counted turned out to be wanted (the codes sent were read): the subject starts anew. The network's
+    /// bound keeps what it has.
+    pub fn forgive(&self, purpose: Purpose, subject: &str, client: &Client) {
+        let keys = Keys::new(purpose, subject, client);
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.tallies.remove(&keys.pair);
+        memory.tallies.remove(&keys.subject);
+    }
 }
 
 impl Ticket {

@@ -1,0 +1,1 @@
+//! The second factor against the Twilio double and a real SQLite file.
