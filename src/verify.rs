@@ -238,6 +238,6 @@ impl fmt::Debug for Destination {
 
 #[cfg(test)]
 #[path = "../tests/front_door/twilio.rs"]
-mod double;
+pub(crate) mod double;
 #[cfg(test)]
 mod tests;
