@@ -1,1 +1,155 @@
 //! The composition root: the only place that names concrete backends.
+//!
+//! [`serve`] is the life of the gateway: folder and secret, bound sockets, service runtime, rooms, then requests until
+//! a signal, then the drain. Stores may be down at the start: the listener answers at once, `/readyz` says what is
+//! missing, and migrations are tried until they succeed.
+
+pub mod data;
+pub mod operations;
+pub mod reach;
+mod rooms;
+mod signals;
+mod start;
+mod threads;
+mod welcome;
+
+use std::{future::Future, io, time::Duration};
+
+use tokio::runtime::{Builder, Runtime};
+use tracing::{error, info};
+
+use self::{operations::Operations, rooms::Rooms, signals::Signals};
+use crate::{
+    config::Config,
+    identity::{Identity, Refusal},
+    listener::Listener,
+    session::outbox,
+    world::{Clock, Entropy},
+};
+
+pub use self::{
+    rooms::{causes, open_identity},
+    welcome::setup_link,
+};
+
+/// Why the gateway did not start, or did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Something in the set-up that only trying it out can tell (a taken port, a broken certificate, a wrong CA file).
+    #[error("{0}")]
+    Setup(String),
+    /// The data folder.
+    #[error(transparent)]
+    Data(#[from] data::DataError),
+    /// The operating system refused threads or sockets.
+    #[error("the operating system refused {what}")]
+    System {
+        /// What was asked of it.
+        what: &'static str,
+        /// What it said.
+        source: io::Error,
+    },
+    /// A command needs the accounts database. (The server waits for it.)
+    #[error(transparent)]
+    Accounts(Refusal),
+    /// Random bytes.
+    #[error(transparent)]
+    Entropy(#[from] crate::world::NoEntropy),
+    /// A second signal came before the drain was done.
+    #[error("ended by a second signal, before open requests were done")]
+    Interrupted,
+}
+
+/// Runs the gateway until SIGTERM or SIGINT, then drains.
+///
+/// # Errors
+/// When it cannot start, or was ended before open requests were done.
+pub fn serve(mut config: Config) -> Result<(), ServeError> {
+    let (clock, entropy) = (Clock::System, Entropy::System);
+    data::open(&config.data_dir)?;
+    let secret = data::secret(&config.data_dir, &config.secrets, &entropy)?;
+    let listener = Listener::bind(&config.listen, &config.limits).map_err(ServeError::Setup)?;
+    settle_port(&mut config, &listener);
+    let service = service_runtime()?;
+    let operations = Operations::bind(&config.operations, &service)?;
+    let signals = service.block_on(async { Signals::listen() })?;
+    let rooms = service.block_on(Rooms::open(&config, &secret, service.handle().clone(), clock, entropy))?;
+    welcome::print(&config, &listener, operations.address());
+    let drain = service.spawn(start::migrate_then(rooms.identity.clone(), config.portal.clone(), {
+        let (identity, sessions) = (rooms.identity.clone(), rooms.sessions.clone());
+        outbox::drain(identity, sessions)
+    }));
+    service.spawn(operations.run(rooms.identity.clone(), rooms.sessions.clone(), signals.clone()));
+    let accept = runtime("the thread that accepts connections", Builder::new_current_thread())?;
+    let served = accept.block_on(until_second(&signals, {
+        let threads = threads::count();
+        listener.run(threads, threads::make(&config, &rooms), signals.first())
+    }));
+    drain.abort();
+    service.block_on(close(rooms, served.is_ok()));
+    service.shutdown_timeout(LAST_WORK);
+    info!("ended");
+    served
+}
+
+/// With port 0 and no `portal.url`, people open the port the system chose.
+fn settle_port(config: &mut Config, listener: &Listener) {
+    if config.portal.url.port == 0 {
+        let (http, https) = listener.addresses();
+        config.portal.url.port = http.or(https).map_or(0, |address| address.port());
+    }
+}
+
+async fn until_second(signals: &Signals, run: impl Future<Output = ()>) -> Result<(), ServeError> {
+    tokio::select! {
+        () = run => Ok(()),
+        () = signals.second() => Err(ServeError::Interrupted),
+    }
+}
+
+async fn close(rooms: Rooms, patient: bool) {
+    if patient {
+        rooms.post.flush(LAST_MAILS).await;
+    }
+    if tokio::time::timeout(LAST_WORK, rooms.identity.close()).await.is_err() {
+        error!("the accounts database did not close in time");
+    }
+}
+
+/// One multi-thread runtime carries SQL, Redis, mail, Twilio, password hashing and the portal's pages.
+pub(crate) fn service_runtime() -> Result<Runtime, ServeError> {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(threads::count().max(2)).thread_name("service");
+    runtime("the service threads", builder)
+}
+
+fn runtime(what: &'static str, mut builder: Builder) -> Result<Runtime, ServeError> {
+    builder.enable_all().build().map_err(|source| ServeError::System { what, source })
+}
+
+/// Runs one command's work on a service runtime of its own, beside a running server or without one.
+///
+/// # Errors
+/// When the rooms cannot be opened; what `work` answers is its own.
+pub fn with_identity<T, F>(config: &Config, work: impl FnOnce(Identity) -> F) -> Result<T, ServeError>
+where
+    F: Future<Output = T>,
+{
+    data::open(&config.data_dir)?;
+    let service = service_runtime()?;
+    let answer = service.block_on(async {
+        let (identity, post) = open_identity(config, Clock::System, Entropy::System)?;
+        // A command may be the first thing ever run.
+        identity.migrate().await.map_err(ServeError::Accounts)?;
+        let answer = work(identity.clone()).await;
+        post.flush(LAST_MAILS).await;
+        identity.close().await;
+        Ok(answer)
+    });
+    service.shutdown_timeout(LAST_WORK);
+    answer
+}
+
+/// How long waiting mails may take at the end.
+const LAST_MAILS: Duration = Duration::from_secs(5);
+const LAST_WORK: Duration = Duration::from_secs(2);

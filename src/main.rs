@@ -1,1 +1,7 @@
-fn main() {}
+//! The program: arguments → configuration → run.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    vestibule::command::run(std::env::args_os())
+}

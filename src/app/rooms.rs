@@ -1,0 +1,118 @@
+//! Puts the rooms together, lowest layer first.
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use tokio::runtime::Handle;
+
+use super::ServeError;
+use crate::{
+    config::{self, Config, mail::Transport, portal::Reach, verify::Provider},
+    identity::{self, Identity},
+    mail::Post,
+    policy::Policy,
+    portal::{self, Portal},
+    session::{Keys, Sessions, Store},
+    storage::Db,
+    verify::Verifier,
+    world::{Clock, Entropy},
+};
+
+/// Every room that all data threads share.
+#[derive(Clone, Debug)]
+pub(super) struct Rooms {
+    pub(super) identity: Identity,
+    pub(super) sessions: Sessions,
+    pub(super) policy: Arc<Policy>,
+    pub(super) portal: Portal,
+    pub(super) post: Post,
+    pub(super) service: Handle,
+    pub(super) clock: Clock,
+    pub(super) entropy: Entropy,
+}
+
+impl Rooms {
+    /// Opens them on the service runtime. Stores need not answer yet.
+    pub(super) async fn open(
+        config: &Config,
+        secret: &SecretString,
+        service: Handle,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> Result<Self, ServeError> {
+        let (identity, post) = open_identity(config, clock.clone(), entropy.clone())?;
+        let sessions = Sessions::new(
+            config.session.clone(),
+            &config.portal.url,
+            Keys::new(secret, &config.secrets.previous),
+            open_store(config).await?,
+            service.clone(),
+            clock.clone(),
+            entropy.clone(),
+        );
+        let portal = Portal::new(portal_settings(config), identity.clone(), sessions.clone(), clock.clone());
+        let policy = Arc::new(Policy::new(&config.portal, &config.sites));
+        Ok(Self { identity, sessions, policy, portal, post, service, clock, entropy })
+    }
+}
+
+/// Accounts with what they need: for the server and for commands. On a (service) runtime.
+///
+/// # Errors
+/// When the settings cannot work (a certificate file that is named and cannot be read).
+pub fn open_identity(config: &Config, clock: Clock, entropy: Entropy) -> Result<(Identity, Post), ServeError> {
+    let post = Post::start(config.mail.clone()).map_err(|error| setup("mail.transport", &error))?;
+    let verifier =
+        Verifier::new(config.verify.clone(), clock, entropy.clone()).map_err(|error| setup("verify", &error))?;
+    let db =
+        Db::new(&config.accounts.database, &config.data_dir).map_err(|error| setup("accounts.database", &error))?;
+    let settings = identity::Settings {
+        accounts: config.accounts.clone(),
+        password: config.password.clone(),
+        portal: config.portal.clone(),
+    };
+    Ok((Identity::new(db, settings, post.clone(), verifier, entropy), post))
+}
+
+/// The session store that `session.store` names. On the service runtime.
+pub(super) async fn open_store(config: &Config) -> Result<Store, ServeError> {
+    match &config.session.store {
+        config::session::Store::Embedded => Store::embedded(&config.data_dir).await,
+        config::session::Store::Redis(url) => Store::redis(url),
+    }
+    .map_err(|error| setup("session.store", &error))
+}
+
+fn portal_settings(config: &Config) -> portal::Settings {
+    let console =
+        matches!(config.mail.transport, Transport::Console) || matches!(config.verify.provider, Provider::Console);
+    portal::Settings {
+        portal: config.portal.clone(),
+        sites: config.sites.clone(),
+        fields: config.identity.clone(),
+        form_limit: config.limits.form,
+        form_timeout: config.limits.idle_timeout,
+        remember: config.session.remember,
+        trying_out: console && config.portal.url.reach != Reach::Loopback,
+    }
+}
+
+/// A sentence with its key and every cause.
+pub(super) fn setup(key: &str, error: &dyn std::error::Error) -> ServeError {
+    ServeError::Setup(format!("{key}: {}", causes(error)))
+}
+
+/// "this: because of that: because of …"
+#[must_use]
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
