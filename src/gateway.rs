@@ -14,7 +14,11 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use http::{HeaderValue, StatusCode, header::STRICT_TRANSPORT_SECURITY, request::Parts};
+use http::{
+    HeaderValue, StatusCode,
+    header::{CONNECTION, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING},
+    request::Parts,
+};
 use hyper::body::Incoming;
 use tokio::runtime::Handle;
 
@@ -186,6 +190,7 @@ impl Service for Gateway {
     async fn serve(&self, request: http::Request<Incoming>, connection: &Connection) -> Answer {
         let mut entry = Entry::begin(request.method().clone());
         let version = request.version();
+        let ends_connection = may_hide_a_length(&request);
         let served = async {
             match self.answer(request, connection, &mut entry).await {
                 Ok(answer) => answer,
@@ -197,9 +202,18 @@ impl Service for Gateway {
         if let Some(transport_security) = &self.transport_security {
             answer.headers_mut().entry(STRICT_TRANSPORT_SECURITY).or_insert_with(|| transport_security.clone());
         }
+        if ends_connection && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         entry.answered(answer.status());
         answer
     }
+}
+
+/// RFC 9112 §6.1: a message with both `Transfer-Encoding` and `Content-Length` ends its connection. hyper drops the latter before
+/// we could see it, so every chunked HTTP/1 request does.
+fn may_hide_a_length(request: &http::Request<Incoming>) -> bool {
+    request.version() < http::Version::HTTP_2 && request.headers().contains_key(TRANSFER_ENCODING)
 }
 
 fn granted(decision: Decision) -> Result<Grant, Failure> {
