@@ -236,3 +236,74 @@ const CONNECTIONS: u32 = 8;
 const POSTGRES_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// The number is arbitrary; all nodes share it.
 const POSTGRES_TURN: &str = "SELECT pg_advisory_xact_lock(8104652370121)";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn fresh(dir: &Path) -> Db {
+        let db = Db::new(&Database::Sqlite("accounts.db".into()), dir).unwrap();
+        db.migrate().await.unwrap();
+        db
+    }
+
+    async fn count(db: &Db) -> Result<(), StoreError> {
+        let mut tx = db.write().await?;
+        let sql = "SELECT value FROM counters WHERE name = 'outbox'";
+        let value = on!(tx, link => sqlx::query_scalar::<_, i64>(sql).fetch_one(link))?;
+        run!(tx, sqlx::query("UPDATE counters SET value = $1 WHERE name = 'outbox'").bind(value + 1))?;
+        tx.commit().await
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn writers_of_two_processes_lose_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, two) = (fresh(dir.path()).await, fresh(dir.path()).await);
+        let writers = (0..100).map(|number| {
+            let db = if number % 2 == 0 { one.clone() } else { two.clone() };
+            tokio::spawn(async move { count(&db).await })
+        });
+        for writer in writers.collect::<Vec<_>>() {
+            writer.await.unwrap().unwrap();
+        }
+        let mut tx = one.read().await.unwrap();
+        let sql = "SELECT value FROM counters WHERE name = 'outbox'";
+        assert_eq!(on!(tx, link => sqlx::query_scalar::<_, i64>(sql).fetch_one(link)).unwrap(), 100);
+    }
+
+    #[tokio::test]
+    async fn a_transaction_dropped_never_happened() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = fresh(dir.path()).await;
+        let mut tx = db.write().await.unwrap();
+        assert_eq!(run!(tx, sqlx::query("UPDATE counters SET value = 99")).unwrap(), 1);
+        drop(tx);
+        let mut tx = db.read().await.unwrap();
+        assert_eq!(
+            on!(tx, link => sqlx::query_scalar::<_, i64>("SELECT value FROM counters").fetch_one(link)).unwrap(),
+            0
+        );
+    }
+
+    #[tokio::test]
+    async fn a_locked_database_refuses_writers_in_bounded_time_and_serves_readers() {
+        let dir = tempfile::tempdir().unwrap();
+        let (db, other) = (fresh(dir.path()).await, fresh(dir.path()).await);
+        let held = other.write().await.unwrap();
+        let begin = std::time::Instant::now();
+        assert!(db.write().await.is_err());
+        assert!(begin.elapsed() < PATIENCE * 2);
+        db.ready().await.unwrap();
+        drop(held);
+        count(&db).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_commit_is_on_the_disk_when_it_is_acknowledged() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut tx = fresh(dir.path()).await.read().await.unwrap();
+        // 2 is FULL, 1 NORMAL.
+        let level = on!(tx, link => sqlx::query_scalar::<_, i64>("PRAGMA synchronous").fetch_one(link));
+        assert_eq!(level.unwrap(), 2);
+    }
+}

@@ -6,6 +6,7 @@ mod register;
 mod sign_in;
 
 use std::{
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -46,6 +47,7 @@ use facts;
 pub(super) struct House {
     pub(super) identity: Identity,
     db: Db,
+    place: (Database, PathBuf),
     letters: Arc<Mutex<Vec<Letter>>>,
     clock: Clock,
 }
@@ -55,10 +57,12 @@ pub(super) const PASSWORD: &str = "violet-tram-undid-47";
 pub(super) const OTHER_PASSWORD: &str = "copper walrus hums 9 psalms";
 
 impl House {
-    async fn new(db: Db) -> Self {
+    async fn new(database: Database, dir: &Path) -> Self {
+        let db = Db::new(&database, dir).unwrap();
         let (post, letters) = Post::kept();
         let clock = Clock::manual(UnixMillis(1_700_000_000_000));
-        let house = Self { identity: build(&db, settings(|_| ()), post), db, letters, clock };
+        let house =
+            Self { identity: build(&db, settings(|_| ()), post), db, place: (database, dir.into()), letters, clock };
         house.identity.migrate().await.unwrap();
         house
     }
@@ -66,6 +70,12 @@ impl House {
     /// The same database under other settings.
     pub(super) fn with(&self, change: impl FnOnce(&mut Settings)) -> Identity {
         build(&self.db, settings(change), self.identity.inner.post.clone())
+    }
+
+    /// Another node on the same database, with a pool and a queue of writers of its own.
+    pub(super) fn other_node(&self) -> Identity {
+        let db = Db::new(&self.place.0, &self.place.1).unwrap();
+        build(&db, settings(|_| ()), self.identity.inner.post.clone())
     }
 
     /// With confirmation by mail.
@@ -190,8 +200,8 @@ type Run = std::pin::Pin<Box<dyn Future<Output = House> + Send>>;
 
 async fn on_sqlite(fact: impl FnOnce(House) -> Run) {
     let dir = tempfile::tempdir().unwrap();
-    let db = Db::new(&Database::Sqlite("accounts.db".into()), dir.path()).unwrap();
-    fact(House::new(db).await).await.db.close().await;
+    let database = Database::Sqlite("accounts.db".into());
+    fact(House::new(database, dir.path()).await).await.db.close().await;
 }
 
 async fn on_postgres(fact: impl FnOnce(House) -> Run) {
@@ -201,9 +211,9 @@ async fn on_postgres(fact: impl FnOnce(House) -> Run) {
     let mut link = PgConnection::connect(&server).await.unwrap();
     sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut link).await.unwrap();
     let (base, _) = server.rsplit_once('/').unwrap();
-    let db = Db::new(&Database::Postgres(format!("{base}/{name}")), std::path::Path::new(".")).unwrap();
-    fact(House::new(db).await).await.db.close().await;
-    sqlx::query(AssertSqlSafe(format!("DROP DATABASE {name}"))).execute(&mut link).await.unwrap();
+    let database = Database::Postgres(format!("{base}/{name}"));
+    fact(House::new(database, Path::new(".")).await).await.db.close().await;
+    sqlx::query(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut link).await.unwrap();
 }
 
 #[tokio::test]

@@ -126,3 +126,71 @@ fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Refusal {
 }
 
 const QUEUE: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    fn settings() -> config::password::Password {
+        config::password::Password { memory_kib: 8192, iterations: 2, ..Default::default() }
+    }
+
+    #[test]
+    fn nobodys_hash_costs_what_a_real_one_costs() {
+        let hasher = Hasher::new(&settings());
+        let real = hash(hasher.params.clone(), &"violet-tram-undid-47".into(), [7; 16]).unwrap();
+        let nobodys = hasher.nobodys();
+        let (ours, theirs) = (PasswordHash::new(&nobodys).unwrap(), PasswordHash::new(&real).unwrap());
+        assert_eq!(ours.params, theirs.params);
+        assert_eq!(ours.salt.unwrap().len(), theirs.salt.unwrap().len());
+        assert_eq!(ours.hash.unwrap().len(), theirs.hash.unwrap().len());
+        let cost = |hash: &str| {
+            let times = (0..7).map(|_| {
+                let begin = Instant::now();
+                assert_eq!(verify(&hasher.params, &"something else".into(), hash), Verified::Wrong);
+                begin.elapsed()
+            });
+            times.min().unwrap().as_secs_f64()
+        };
+        let ratio = cost(&nobodys) / cost(&real);
+        assert!((0.5..2.0).contains(&ratio), "{ratio}");
+    }
+
+    #[test]
+    fn a_hash_says_by_which_settings_it_was_made() {
+        let hasher = Hasher::new(&settings());
+        let password: SecretString = "violet-tram-undid-47".into();
+        let current = hash(hasher.params.clone(), &password, [7; 16]).unwrap();
+        assert_eq!(verify(&hasher.params, &password, &current), Verified::Right);
+        let older = hash(Params::new(64, 1, 1, None).unwrap(), &password, [7; 16]).unwrap();
+        assert_eq!(verify(&hasher.params, &password, &older), Verified::Outdated);
+        assert_eq!(verify(&hasher.params, &password, "no hash at all"), Verified::Wrong);
+    }
+
+    #[tokio::test]
+    async fn a_turn_lasts_as_long_as_the_work_even_when_the_asker_left() {
+        let hasher = Hasher::new(&settings());
+        let turns = hasher.turns.available_permits();
+        let place = hasher.enter().unwrap();
+        let (started, begin) = tokio::sync::oneshot::channel();
+        let (finish, wait) = std::sync::mpsc::channel::<()>();
+        let asker = tokio::spawn(async move {
+            place
+                .run(move || {
+                    started.send(()).unwrap();
+                    wait.recv().unwrap();
+                })
+                .await
+        });
+        begin.await.unwrap();
+        asker.abort();
+        assert!(asker.await.is_err());
+        assert_eq!(hasher.turns.available_permits(), turns - 1);
+        finish.send(()).unwrap();
+        while hasher.turns.available_permits() < turns {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}

@@ -23,7 +23,10 @@ facts!(
 async fn a_registration_without_confirmation_is_active_at_once(house: &House) {
     let ada = house.person("ada").await;
     assert_eq!(house.reload(&ada).await, ada);
-    assert_eq!((ada.username.as_str(), ada.email.as_str(), ada.name().as_str()), ("ada", "ada@example.org", "Ada Lovelace"));
+    assert_eq!(
+        (ada.username.as_str(), ada.email.as_str(), ada.name().as_str()),
+        ("ada", "ada@example.org", "Ada Lovelace")
+    );
     assert!(ada.email_confirmed && ada.chose_username && ada.groups.is_empty());
     let strict = house.confirming();
     let seen = strict.account(&ada.id).await.unwrap().unwrap();
@@ -196,7 +199,9 @@ async fn the_setup_link_makes_one_administrator_even_when_raced(house: &House) {
     identity.setup_alive(&token, house.later(Duration::from_hours(9999))).await.unwrap();
     let tries = (0..8u8).map(|number| {
         let (identity, token, now) = (identity.clone(), token.clone(), house.now());
-        tokio::spawn(async move { identity.redeem_setup(&token, form(&format!("ada{number}")), &client(), now).await.is_ok() })
+        tokio::spawn(async move {
+            identity.redeem_setup(&token, form(&format!("ada{number}")), &client(), now).await.is_ok()
+        })
     });
     let mut made = 0;
     for outcome in tries.collect::<Vec<_>>() {

@@ -35,7 +35,11 @@ async fn wrong_unknown_and_disabled_look_alike(house: &House) {
     let bob = house.person("bob").await;
     house.identity.disable(&bob.id, house.now()).await.unwrap();
     let tries = [
-        ("ada", OTHER_PASSWORD), ("nobody", PASSWORD), ("bob", PASSWORD), ("", ""), ("bob@example.org", PASSWORD),
+        ("ada", OTHER_PASSWORD),
+        ("nobody", PASSWORD),
+        ("bob", PASSWORD),
+        ("", ""),
+        ("bob@example.org", PASSWORD),
         ("nobody@example.org", PASSWORD),
     ];
     for (name, password) in tries {
