@@ -189,6 +189,7 @@ pub(super) mod examples {
             expires_at: UnixMillis(1000),
             idle: Duration::from_secs(1),
             generation: 0,
+            proved: 0,
             remember: false,
         }))
     }

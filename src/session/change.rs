@@ -82,7 +82,7 @@ impl Sessions {
         let (old, new, pulse) = (live.key, Key::of(&id), Arc::clone(&live.pulse));
         let rotated = shared
             .on_service(move |shared| async move {
-                let rotated = shared.move_session(old, new, factors, now).await;
+                let rotated = shared.move_session(old, new, account.generation, factors, now).await;
                 if matches!(rotated, Ok(true)) {
                     pulse.moved(new);
                 }
@@ -107,7 +107,8 @@ impl Sessions {
             .await
     }
 
-    /// Ends an account's sessions, all but `except`; a proof older than `generation` starts none any more.
+    /// Ends an account's sessions that were proved before `generation`, all but `except`; a proof from before it starts
+    /// none any more. So a change that is applied late (or twice) spares who signed in after it.
     ///
     /// # Errors
     /// [`Unreachable`]: some may still be alive; ask again.
@@ -125,7 +126,7 @@ impl Sessions {
                 for key in &ended {
                     shared.near.remove(key);
                 }
-                shared.watch.end_account(&account, except.as_ref());
+                shared.watch.end_account(&account, except.as_ref(), generation);
                 Ok(())
             })
             .await
@@ -166,6 +167,7 @@ impl Shared {
             sid: Sid(URL_SAFE_NO_PAD.encode(sid).into()),
             account: account.id.clone(),
             generation: account.generation,
+            proved: account.generation,
             username: String::new(),
             name: String::new(),
             email: None,
@@ -193,6 +195,7 @@ impl Shared {
         &self,
         old: Key,
         new: Key,
+        proved: i64,
         factors: Vec<Shown>,
         now: UnixMillis,
     ) -> Result<bool, Unreachable> {
@@ -205,6 +208,7 @@ impl Shared {
             }
             let mut record = stored.record;
             record.show(factors.clone());
+            record.proved = record.proved.max(proved);
             let moved = self.store.rotate(old, stored.raw, Fresh::new(new, record, now)?).await;
             self.near.remove(&old);
             if moved? {

@@ -88,12 +88,12 @@ impl SessionStore for Embedded {
                 .bind(fresh.now.0)
                 .fetch_optional(&mut *transaction)
                 .await?;
-        if fence.is_some_and(|generation| generation > fresh.record.generation) {
+        if fence.is_some_and(|generation| generation > fresh.record.proved) {
             return Ok(false);
         }
         sqlx::query(
-            "INSERT INTO session (key, sid, account, record, active_at, idle_ms, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO session (key, sid, account, record, active_at, idle_ms, expires_at, proved)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(fresh.key.0.as_slice())
         .bind(&*fresh.record.sid.0)
@@ -102,6 +102,7 @@ impl SessionStore for Embedded {
         .bind(fresh.now.0)
         .bind(millis(fresh.record.idle))
         .bind(fresh.record.expires_at.0)
+        .bind(fresh.record.proved)
         .execute(&mut *transaction)
         .await?;
         if let Some((old, _)) = replaces {
@@ -112,15 +113,17 @@ impl SessionStore for Embedded {
     }
 
     async fn rotate(&self, old: Key, raw: String, fresh: Fresh) -> Result<bool, Unreachable> {
-        let moved =
-            sqlx::query("UPDATE session SET key = $1, record = $2, active_at = $3 WHERE key = $4 AND record = $5")
-                .bind(fresh.key.0.as_slice())
-                .bind(fresh.raw)
-                .bind(fresh.now.0)
-                .bind(old.0.as_slice())
-                .bind(raw)
-                .execute(&self.writer)
-                .await?;
+        let moved = sqlx::query(
+            "UPDATE session SET key = $1, record = $2, active_at = $3, proved = $4 WHERE key = $5 AND record = $6",
+        )
+        .bind(fresh.key.0.as_slice())
+        .bind(fresh.raw)
+        .bind(fresh.now.0)
+        .bind(fresh.record.proved)
+        .bind(old.0.as_slice())
+        .bind(raw)
+        .execute(&self.writer)
+        .await?;
         Ok(moved.rows_affected() == 1)
     }
 
@@ -149,11 +152,13 @@ impl SessionStore for Embedded {
     ) -> Result<Vec<Key>, Unreachable> {
         let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         raise_fence(&mut transaction, account, generation, now).await?;
-        let rows = sqlx::query("DELETE FROM session WHERE account = $1 AND sid IS NOT $2 RETURNING key")
-            .bind(&*account.0)
-            .bind(except.map(|sid| &*sid.0))
-            .fetch_all(&mut *transaction)
-            .await?;
+        let rows =
+            sqlx::query("DELETE FROM session WHERE account = $1 AND sid IS NOT $2 AND proved < $3 RETURNING key")
+                .bind(&*account.0)
+                .bind(except.map(|sid| &*sid.0))
+                .bind(generation)
+                .fetch_all(&mut *transaction)
+                .await?;
         transaction.commit().await?;
         let mut ended = Vec::with_capacity(rows.len());
         for row in &rows {
@@ -288,7 +293,8 @@ CREATE TABLE IF NOT EXISTS session (
     record TEXT NOT NULL,
     active_at INTEGER NOT NULL,
     idle_ms INTEGER NOT NULL,
-    expires_at INTEGER NOT NULL
+    expires_at INTEGER NOT NULL,
+    proved INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS session_account ON session (account);
 CREATE TABLE IF NOT EXISTS pending (

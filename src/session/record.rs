@@ -28,6 +28,9 @@ pub struct Record {
     /// The account's generation when these names and groups were read: an older reading never overwrites a newer one.
     #[serde(default)]
     pub generation: i64,
+    /// The account's generation when its owner last proved who they are: changes up to it do not end this session.
+    #[serde(default)]
+    pub proved: i64,
     /// `preferred_username`
     pub username: String,
     /// Full name.
@@ -136,6 +139,7 @@ impl Record {
             sid: Sid("sid-of-ada".into()),
             account: AccountId("id-of-ada".into()),
             generation: 0,
+            proved: 0,
             username: "ada".into(),
             name: "Ada Lovelace".into(),
             email: Some("ada@example.org".into()),

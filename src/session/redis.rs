@@ -198,7 +198,7 @@ impl SessionStore for Redis {
             millis(fresh.record.expires_at.since(fresh.now)),
             fresh.now.0.to_string(),
             millis(fresh.record.idle),
-            fresh.record.generation.to_string(),
+            fresh.record.proved.to_string(),
             self.prefix.clone(),
         ];
         if let Some((old, owner)) = replaces {

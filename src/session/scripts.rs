@@ -27,7 +27,7 @@ impl Scripts {
     }
 }
 
-/// KEYS: s t a g [s t a of the replaced]; ARGV: hex, record, record's span, activity, idle span, generation, prefix [hex of the replaced]
+/// KEYS: s t a g [s t a of the replaced]; ARGV: hex, record, record's span, activity, idle span, proved, prefix [hex of the replaced]
 const CREATE: &str = r"
 local fence = tonumber(redis.call('GET', KEYS[4]) or '')
 if fence and fence > tonumber(ARGV[6]) then return 0 end
@@ -90,12 +90,10 @@ end
 const END_ACCOUNT: &str = r"
 local ended = {}
 for _, hex in ipairs(redis.call('SMEMBERS', KEYS[2])) do
-  local spare = false
-  if ARGV[4] ~= '' then
-    local record = redis.call('GET', ARGV[3] .. 's:' .. hex)
-    local readable, parsed = pcall(cjson.decode, record or '')
-    spare = readable and type(parsed) == 'table' and parsed.sid == ARGV[4]
-  end
+  local record = redis.call('GET', ARGV[3] .. 's:' .. hex)
+  local readable, parsed = pcall(cjson.decode, record or '')
+  local spare = readable and type(parsed) == 'table'
+    and (parsed.sid == ARGV[4] or (tonumber(parsed.proved) or 0) >= tonumber(ARGV[1]))
   if not spare then
     redis.call('DEL', ARGV[3] .. 's:' .. hex, ARGV[3] .. 't:' .. hex)
     redis.call('SREM', KEYS[2], hex)

@@ -74,7 +74,7 @@ pub(crate) trait SessionStore {
     /// All sessions of an account.
     fn of_account(&self, account: &AccountId) -> impl Future<Output = Result<Vec<(Key, Stored)>, Unreachable>> + Send;
     /// Keeps a new session and drops `replaces` in the same step; false when the account's fence stands above the
-    /// record's generation.
+    /// generation it was proved in.
     fn create(
         &self,
         fresh: Fresh,
@@ -86,7 +86,8 @@ pub(crate) trait SessionStore {
     fn rewrite(&self, key: Key, raw: String, new: String) -> impl Future<Output = Result<bool, Unreachable>> + Send;
     /// Drops a session; true when there was one.
     fn end(&self, key: Key, account: &AccountId) -> impl Future<Output = Result<bool, Unreachable>> + Send;
-    /// Drops an account's sessions but `except` and raises its fence, in one step. Answers what was dropped.
+    /// Drops an account's sessions proved before `generation`, but `except`, and raises its fence, in one step. Answers
+    /// what was dropped.
     fn end_account(
         &self,
         account: &AccountId,
@@ -94,7 +95,7 @@ pub(crate) trait SessionStore {
         generation: i64,
         now: UnixMillis,
     ) -> impl Future<Output = Result<Vec<Key>, Unreachable>> + Send;
-    /// From now on no session starts for this account with a record older than `generation`. Never lowered.
+    /// From now on no session starts for this account with a proof older than `generation`. Never lowered.
     fn fence(
         &self,
         account: &AccountId,

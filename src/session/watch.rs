@@ -84,10 +84,11 @@ impl Watch {
         }
     }
 
-    /// An account's sessions are over, all but one.
-    pub fn end_account(&self, account: &AccountId, except: Option<&Sid>) {
+    /// An account's sessions proved before `generation` are over, all but one.
+    pub fn end_account(&self, account: &AccountId, except: Option<&Sid>, generation: i64) {
         self.sessions().retain(|sid, watched| {
-            let over = watched.account == *account && Some(sid) != except;
+            let older = watched.state.borrow().as_ref().is_none_or(|record| record.proved < generation);
+            let over = watched.account == *account && Some(sid) != except && older;
             if over {
                 watched.state.send_replace(None);
             }

@@ -1,0 +1,211 @@
+//! Redis slow, silent, away, emptied, or holding what is not ours.
+
+use std::{
+    net::SocketAddr,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Instant,
+};
+
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+use crate::session::store::SessionStore;
+
+/// A way to Redis that tests can break: refuse, or swallow everything.
+struct Bridge {
+    address: SocketAddr,
+    silent: Arc<AtomicBool>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Bridge {
+    async fn at(address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let silent = Arc::new(AtomicBool::new(false));
+        let target = redis_url().trim_start_matches("redis://").trim_end_matches('/').to_owned();
+        let flag = Arc::clone(&silent);
+        let task = tokio::spawn(async move {
+            let mut open = tokio::task::JoinSet::new();
+            while let Ok((client, _)) = listener.accept().await {
+                let (flag, target) = (Arc::clone(&flag), target.clone());
+                open.spawn(async move { carry(client, &target, &flag).await });
+            }
+        });
+        Self { address, silent, task }
+    }
+
+    fn url(&self) -> String {
+        format!("redis://{}", self.address)
+    }
+
+    /// Every connection breaks, new ones are refused.
+    async fn down(self) -> SocketAddr {
+        self.task.abort();
+        let _ = self.task.await;
+        self.address
+    }
+}
+
+/// Carries bytes both ways, unless silent: then nothing more arrives anywhere, and nothing closes.
+async fn carry(client: TcpStream, target: &str, silent: &AtomicBool) {
+    let Ok(server) = TcpStream::connect(target).await else { return };
+    let _ = (client.set_nodelay(true), server.set_nodelay(true));
+    let (mut client_in, mut client_out) = client.into_split();
+    let (mut server_in, mut server_out) = server.into_split();
+    let up = pump(&mut client_in, &mut server_out, silent);
+    let down = pump(&mut server_in, &mut client_out, silent);
+    tokio::select! { () = up => {}, () = down => {} }
+}
+
+async fn pump(
+    from: &mut tokio::net::tcp::OwnedReadHalf,
+    to: &mut tokio::net::tcp::OwnedWriteHalf,
+    silent: &AtomicBool,
+) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut bytes = [0; 4096];
+    loop {
+        let read = match from.read(&mut bytes).await {
+            Ok(0) | Err(_) => return,
+            Ok(read) => read,
+        };
+        if silent.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        if to.write_all(&bytes[..read]).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn bridged() -> (Setting, Bridge) {
+    let bridge = Bridge::at("127.0.0.1:0".parse().unwrap()).await;
+    let prefix = format!("test:{}:", uuid::Uuid::new_v4());
+    (Setting::over(redis_store(&bridge.url(), &prefix), None, prefix), bridge)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_is_away_is_unreachable_and_back_at_once() {
+    let (setting, bridge) = bridged().await;
+    let cookie = setting.sign_in(&ada()).await;
+    let address = bridge.down().await;
+    let started = Instant::now();
+    for _ in 0..3 {
+        assert!(matches!(setting.resume(&cookie).await, Resumed::Unreachable));
+    }
+    assert!(started.elapsed() < SECOND, "refused connections are known at once");
+    assert!(setting.sessions.ready().await.is_err());
+    assert!(matches!(setting.start(&ada(), false).await, Err(NotStarted::Unreachable(_))));
+    let _bridge = Bridge::at(address).await;
+    setting.live(&cookie).await;
+    setting.sessions.ready().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_store_is_unreachable_in_bounded_time_and_recovers() {
+    let (setting, bridge) = bridged().await;
+    let cookie = setting.sign_in(&ada()).await;
+    bridge.silent.store(true, Ordering::SeqCst);
+    let started = Instant::now();
+    assert!(matches!(setting.resume(&cookie).await, Resumed::Unreachable));
+    assert!(started.elapsed() < Duration::from_millis(2_500), "{:?}", started.elapsed());
+    bridge.silent.store(false, Ordering::SeqCst);
+    setting.live(&cookie).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_made_up_cookie_costs_no_lookup() {
+    let (setting, bridge) = bridged().await;
+    let cookie = setting.sign_in(&ada()).await;
+    bridge.down().await;
+    let forged = format!("vestibule-8080={}", "A".repeat(64));
+    assert!(matches!(setting.resume(&forged).await, Resumed::Invalid { ended: false }));
+    assert!(matches!(setting.resume("a=1").await, Resumed::Absent));
+    assert!(matches!(setting.resume(&cookie).await, Resumed::Unreachable));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_room_opens_while_redis_is_down() {
+    let address = Bridge::at("127.0.0.1:0".parse().unwrap()).await.down().await;
+    let prefix = format!("test:{}:", uuid::Uuid::new_v4());
+    let setting = Setting::over(redis_store(&format!("redis://{address}"), &prefix), None, prefix);
+    assert!(setting.start(&ada(), false).await.is_err());
+    let _bridge = Bridge::at(address).await;
+    let cookie = setting.sign_in(&ada()).await;
+    setting.live(&cookie).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_emptied_redis_signs_everyone_out_without_an_error() {
+    let setting = Setting::redis().await;
+    let cookie = setting.sign_in(&ada()).await;
+    let live = setting.live(&cookie).await;
+    let mut redis = ::redis::Client::open(redis_url()).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let keys: Vec<String> =
+        ::redis::cmd("KEYS").arg(format!("{}*", setting.prefix)).query_async(&mut redis).await.unwrap();
+    let () = ::redis::cmd("DEL").arg(keys).query_async(&mut redis).await.unwrap();
+    assert!(setting.ended(&cookie).await);
+    setting.sessions.end(&live).await.unwrap();
+    setting.live(&setting.sign_in(&ada()).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_cannot_be_read_is_no_session_and_stays_where_it_is() {
+    let setting = Setting::redis().await;
+    let cookie = setting.sign_in(&ada()).await;
+    let live = setting.live(&cookie).await;
+    let name = format!("{}s:{}", setting.prefix, live.key.hex());
+    let mut redis = ::redis::Client::open(redis_url()).unwrap().get_multiplexed_async_connection().await.unwrap();
+    for garbage in [b"".as_slice(), b"{\"sid\":", b"\xff\xfe", b"[]"] {
+        let () = ::redis::cmd("SET").arg(&name).arg(garbage).query_async(&mut redis).await.unwrap();
+        assert!(setting.ended(&cookie).await);
+        let kept: Vec<u8> = ::redis::cmd("GET").arg(&name).query_async(&mut redis).await.unwrap();
+        assert_eq!(kept, garbage);
+    }
+    let () = ::redis::cmd("DEL").arg(&name).query_async(&mut redis).await.unwrap();
+    let () = ::redis::cmd("LPUSH").arg(&name).arg("x").query_async(&mut redis).await.unwrap();
+    assert!(setting.ended(&cookie).await, "nor is a list");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_goes_away_mid_change_breaks_nothing_off() {
+    let setting = Setting::redis().await;
+    let cookie = setting.sign_in(&ada()).await;
+    let live = setting.live(&cookie).await;
+    for _ in 0..20 {
+        // Polled once and dropped, as when the connection closes.
+        let resume = setting.resume(&cookie);
+        assert!(tokio::time::timeout(Duration::ZERO, resume).await.is_err());
+    }
+    setting.live(&cookie).await;
+    assert!(tokio::time::timeout(Duration::ZERO, setting.sessions.end(&live)).await.is_err());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(setting.ended(&cookie).await, "what was begun is finished");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tunnel_outlives_a_silent_store_by_five_seconds_and_no_more() {
+    let (setting, bridge) = bridged().await;
+    let live = setting.live(&setting.sign_in(&ada()).await).await;
+    let sessions = setting.sessions.clone();
+    let tunnel = tokio::spawn(async move { sessions.ended(&live).await });
+    bridge.down().await;
+    tokio::time::sleep(4 * SECOND).await;
+    assert!(!tunnel.is_finished(), "a short outage cuts nobody off");
+    tokio::time::timeout(3 * SECOND, tunnel).await.expect("the tunnel is still open").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn activity_seen_by_one_node_counts_on_the_other() {
+    let setting = Setting::redis().await;
+    let cookie = setting.sign_in(&ada()).await;
+    setting.advance(HOUR / 2);
+    setting.live(&cookie).await;
+    setting.sessions.flush().await;
+    setting.advance(HOUR - SECOND);
+    let there = setting.other_node().resume(&fields(&cookie), setting.clock.now()).await;
+    assert!(matches!(there, Resumed::Live(_)), "{there:?}");
+    let stored = setting.store.read(setting.live(&cookie).await.key).await.unwrap().unwrap();
+    assert!(stored.active_at.is_some());
+}
