@@ -30,7 +30,10 @@ mod contract;
 #[cfg(test)]
 mod model;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use http::{HeaderMap, HeaderValue};
 use tokio::runtime::Handle;
@@ -76,6 +79,8 @@ struct Shared {
     service: Handle,
     clock: Clock,
     entropy: Entropy,
+    /// The last question to the store was not answered.
+    away: AtomicBool,
 }
 
 impl Sessions {
@@ -104,6 +109,7 @@ impl Sessions {
             service,
             clock,
             entropy,
+            away: AtomicBool::new(false),
         });
         upkeep::begin(&shared);
         Self { shared }
@@ -144,10 +150,26 @@ impl Shared {
         F: Future<Output = Result<T, Unreachable>> + Send + 'static,
         W: FnOnce(Arc<Self>) -> F,
     {
-        match self.service.spawn(work(Arc::clone(self))).await {
+        let answer = match self.service.spawn(work(Arc::clone(self))).await {
             Ok(answer) => answer,
             // The runtime is going down, or the work panicked.
             Err(error) => Err(Unreachable(Box::new(error))),
+        };
+        self.note(answer.as_ref().err());
+        answer
+    }
+
+    /// Says in the log that the store went away or came back, once each.
+    fn note(&self, error: Option<&Unreachable>) {
+        // Looked at first: the common case writes nothing that threads share.
+        if self.away.load(Ordering::Relaxed) == error.is_some()
+            || self.away.swap(error.is_some(), Ordering::Relaxed) == error.is_some()
+        {
+            return;
+        }
+        match error {
+            Some(error) => tracing::warn!(error = %error.0, "the session store does not answer"),
+            None => tracing::info!("the session store answers again"),
         }
     }
 }

@@ -25,13 +25,19 @@ use crate::identity::{
 /// Drains for ever: polls every 250 ms, applies, removes. `app` spawns it on the service runtime and aborts it at the end.
 pub async fn drain(identity: Identity, sessions: Sessions) {
     let progress = &sessions.shared.progress;
+    let mut readable = true;
     loop {
         let round = progress.begun.fetch_add(1, Ordering::SeqCst) + 1;
         match drain_once(&identity, &sessions).await {
             Ok(left) => {
+                readable = true;
                 progress.rounds.send_replace(Round { number: round, left: Arc::new(left) });
             }
-            Err(error) => tracing::warn!(%error, "the outbox could not be read"),
+            Err(error) if readable => {
+                readable = false;
+                tracing::warn!(%error, "the outbox cannot be read: changes of accounts wait");
+            }
+            Err(_) => {}
         }
         // Somebody who waits for a row shortens the pause.
         let _ = tokio::time::timeout(PAUSE, progress.hurry.notified()).await;
@@ -126,7 +132,7 @@ async fn drain_once(identity: &Identity, sessions: &Sessions) -> Result<Left, Re
             continue;
         }
         if let Err(error) = sessions.apply(row).await {
-            tracing::warn!(row = row.id.0, error = %error.0, "an account's change waits for the session store");
+            tracing::debug!(row = row.id.0, error = %error.0, "an account's change waits for the session store");
             left.rows.insert(row.id);
             blocked.insert(&row.account);
             continue;

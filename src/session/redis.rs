@@ -6,15 +6,12 @@
 //! build keys from the prefix; a cluster needs hash tags first).
 
 use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use ::redis::{
-    Client, Cmd, FromRedisValue, IntoConnectionInfo, ProtocolVersion, RedisError, RedisResult, Script,
+    Client, Cmd, ErrorKind, FromRedisValue, IntoConnectionInfo, ProtocolVersion, RedisError, RedisResult, Script,
     ScriptInvocation,
     aio::{ConnectionManager, ConnectionManagerConfig},
     io::tcp::TcpSettings,
@@ -36,9 +33,16 @@ pub struct Redis {
     /// Before every key: `vestibule:`.
     prefix: String,
     scripts: Scripts,
-    link: Mutex<Option<ConnectionManager>>,
-    /// Counts links, so that one silence drops one link.
-    links: AtomicU64,
+    link: Mutex<Link>,
+}
+
+/// The connection in use, if any.
+#[derive(Default)]
+struct Link {
+    manager: Option<ConnectionManager>,
+    /// Counts links, so that one failure drops one link.
+    number: u64,
+    made_at: Option<Instant>,
 }
 
 /// What Redis is asked: it may be put twice.
@@ -76,8 +80,7 @@ impl Redis {
             client: Client::open(info).map_err(NotOpened::Url)?,
             prefix: prefix.to_owned(),
             scripts: Scripts::new(),
-            link: Mutex::new(None),
-            links: AtomicU64::new(0),
+            link: Mutex::new(Link::default()),
         })
     }
 
@@ -91,7 +94,7 @@ impl Redis {
 
     fn link(&self) -> RedisResult<(u64, ConnectionManager)> {
         let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
-        let manager = match &*link {
+        let manager = match &link.manager {
             Some(manager) => manager.clone(),
             None => {
                 let config = ConnectionManagerConfig::new()
@@ -100,19 +103,22 @@ impl Redis {
                     // `ask` tries again itself, within its own time.
                     .set_number_of_retries(0)
                     .set_pipeline_buffer_size(1024);
-                let manager = self.client.get_connection_manager_lazy(config)?;
-                self.links.fetch_add(1, Ordering::SeqCst);
-                link.insert(manager).clone()
+                link.number += 1;
+                link.made_at = Some(Instant::now());
+                link.manager.insert(self.client.get_connection_manager_lazy(config)?).clone()
             }
         };
-        Ok((self.links.load(Ordering::SeqCst), manager))
+        Ok((link.number, manager))
     }
 
-    /// Nothing came back over this link: the next question opens a new one.
-    fn drop_link(&self, number: u64) {
+    /// This link is no good: the next question opens a new one. A refusal by the server (`OOM`, but also `NOAUTH` while
+    /// connecting, which the manager would keep for ever) renews it at most once a second.
+    fn drop_link(&self, number: u64, error: &RedisError) {
         let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.links.load(Ordering::SeqCst) == number {
-            *link = None;
+        let refused = matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension);
+        let fresh = link.made_at.is_some_and(|made_at| made_at.elapsed() < Duration::from_secs(1));
+        if link.number == number && !(refused && fresh) {
+            link.manager = None;
         }
     }
 
@@ -122,19 +128,14 @@ impl Redis {
         let mut again = true;
         loop {
             let (number, mut link) = self.link()?;
-            let error = match tokio::time::timeout(WHOLE, question.put(&mut link)).await {
-                Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(error)) => error,
-                Err(_) => {
-                    self.drop_link(number);
-                    return Err(Unreachable(Box::new(std::io::Error::from(std::io::ErrorKind::TimedOut))));
-                }
+            let answer = tokio::time::timeout(WHOLE, question.put(&mut link)).await;
+            let error = match answer.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
+            {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
             };
-            if error.is_timeout() {
-                self.drop_link(number);
-                return Err(error.into());
-            }
-            if !(again && error.is_io_error()) {
+            self.drop_link(number, &error);
+            if !again || !error.is_io_error() || error.is_timeout() {
                 return Err(error.into());
             }
             again = false;

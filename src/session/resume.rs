@@ -3,7 +3,7 @@
 //! Warm lookups stay on the caller's thread; a miss asks the store from the service runtime. Nobody is turned away as
 //! idle on what memory says alone: the store is asked again first.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::HeaderMap;
 
@@ -48,13 +48,17 @@ impl Sessions {
         if let Some(live) = shared.near.get(&key).and_then(|known| shared.admit(known, key, now)) {
             return Resumed::Live(live);
         }
-        match shared.on_service(move |shared| async move { shared.look_up(key, now).await }).await {
+        let looked_up = shared.on_service(move |shared| async move {
+            // Several requests of one session wait for one answer; when it fails, not one after the other.
+            match tokio::time::timeout(PATIENCE, shared.look_up(key, now)).await {
+                Ok(known) => known,
+                Err(elapsed) => Err(Unreachable(Box::new(elapsed))),
+            }
+        });
+        match looked_up.await {
             Ok(Some(known)) => shared.admit(known, key, now).map_or(Resumed::Invalid { ended: true }, Resumed::Live),
             Ok(None) => Resumed::Invalid { ended: true },
-            Err(error) => {
-                tracing::warn!(error = %error.0, "a session could not be looked up");
-                Resumed::Unreachable
-            }
+            Err(Unreachable(_)) => Resumed::Unreachable,
         }
     }
 }
@@ -95,3 +99,6 @@ impl Shared {
         Known { record: Arc::new(stored.record), pulse }
     }
 }
+
+/// How long a request waits for the store.
+const PATIENCE: Duration = Duration::from_secs(3);

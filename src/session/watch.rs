@@ -25,8 +25,8 @@ use crate::{identity::account::AccountId, world::UnixMillis};
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     sessions: Mutex<HashMap<Sid, Watched>>,
-    /// Since when the store has not answered.
-    silent_since: Mutex<Option<Instant>>,
+    /// When the store last said everything that was asked.
+    answered_at: Mutex<Option<Instant>>,
 }
 
 #[derive(Debug)]
@@ -41,7 +41,8 @@ struct Watched {
 impl Sessions {
     /// Waits until this session is revoked, idle, past its deadline, or has lost a group. For tunnels and streams.
     ///
-    /// A new id of the same session is no end. While the store does not answer, this waits up to five seconds more.
+    /// A new id of the same session is no end. While the store does not answer, this waits up to five seconds more and then
+    /// resolves: a tunnel whose session cannot be asked about ends.
     pub async fn ended(&self, live: &Live) {
         let mut state = self.shared.watch.join(live);
         // Joined first, then asked: a revocation in between is told by one or the other.
@@ -134,14 +135,15 @@ impl Watch {
             .collect()
     }
 
-    /// The store answered, or did not; true once it has been silent for too long.
-    fn silent_too_long(&self, answered: bool) -> bool {
-        let mut since = self.silent_since.lock().unwrap_or_else(PoisonError::into_inner);
-        if answered {
-            *since = None;
-            return false;
-        }
-        since.get_or_insert_with(Instant::now).elapsed() >= GRACE
+    /// The store said everything that was asked.
+    fn answered(&self) {
+        *self.answered_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// How much longer tunnels may live without an answer.
+    fn grace_left(&self) -> Duration {
+        let mut answered_at = self.answered_at.lock().unwrap_or_else(PoisonError::into_inner);
+        GRACE.saturating_sub(answered_at.get_or_insert_with(Instant::now).elapsed())
     }
 
     fn sessions(&self) -> MutexGuard<'_, HashMap<Sid, Watched>> {
@@ -160,25 +162,27 @@ impl Shared {
     pub(super) async fn look_after(&self, only: Option<&Sid>) {
         self.watch.tidy();
         let asked = self.watch.to_ask(only, self.store.shared(), self.clock.now());
-        if asked.is_empty() {
+        if only.is_some() {
+            // What fails here is asked again in the next round.
+            let _ = self.judge(&asked).await;
             return;
         }
-        match self.judge(&asked).await {
-            Ok(()) => {
-                self.watch.silent_too_long(true);
-            }
-            Err(error) => {
-                if self.watch.silent_too_long(false) {
-                    tracing::warn!(error = %error.0, tunnels = asked.len(), "the session store is silent: tunnels end");
-                    for (sid, ..) in &asked {
-                        self.watch.end(sid);
-                    }
+        match tokio::time::timeout(self.watch.grace_left(), self.judge(&asked)).await {
+            Ok(Ok(())) => self.watch.answered(),
+            Ok(Err(_)) if !self.watch.grace_left().is_zero() => {}
+            Ok(Err(_)) | Err(_) => {
+                tracing::warn!(tunnels = asked.len(), "the session store does not answer: tunnels end");
+                for (sid, ..) in &asked {
+                    self.watch.end(sid);
                 }
             }
         }
     }
 
     async fn judge(&self, asked: &[(Sid, Key, AccountId)]) -> Result<(), Unreachable> {
+        if asked.is_empty() {
+            return Ok(());
+        }
         let keys: Vec<Key> = asked.iter().map(|(_, key, _)| *key).collect();
         let found = self.store.read_many(&keys).await?;
         for ((sid, key, account), stored) in asked.iter().zip(found) {
@@ -207,5 +211,5 @@ impl Shared {
     }
 }
 
-/// How long tunnels outlive an answering store.
+/// How long tunnels outlive the store's last answer.
 const GRACE: Duration = Duration::from_secs(5);

@@ -6,6 +6,7 @@ use std::{
     time::Instant,
 };
 
+use futures_util::FutureExt;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
@@ -175,11 +176,10 @@ async fn a_client_that_goes_away_mid_change_breaks_nothing_off() {
     let live = setting.live(&cookie).await;
     for _ in 0..20 {
         // Polled once and dropped, as when the connection closes.
-        let resume = setting.resume(&cookie);
-        assert!(tokio::time::timeout(Duration::ZERO, resume).await.is_err());
+        let _ = setting.resume(&cookie).now_or_never();
     }
     setting.live(&cookie).await;
-    assert!(tokio::time::timeout(Duration::ZERO, setting.sessions.end(&live)).await.is_err());
+    let _ = setting.sessions.end(&live).now_or_never();
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(setting.ended(&cookie).await, "what was begun is finished");
 }
