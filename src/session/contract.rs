@@ -5,6 +5,7 @@ mod account;
 mod faults;
 mod flows;
 mod life;
+mod outbox;
 mod tunnels;
 
 use std::{sync::Arc, time::Duration};

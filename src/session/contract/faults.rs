@@ -13,14 +13,14 @@ use super::*;
 use crate::session::store::SessionStore;
 
 /// A way to Redis that tests can break: refuse, or swallow everything.
-struct Bridge {
+pub(super) struct Bridge {
     address: SocketAddr,
     silent: Arc<AtomicBool>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Bridge {
-    async fn at(address: SocketAddr) -> Self {
+    pub async fn at(address: SocketAddr) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let silent = Arc::new(AtomicBool::new(false));
@@ -36,12 +36,12 @@ impl Bridge {
         Self { address, silent, task }
     }
 
-    fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("redis://{}", self.address)
     }
 
     /// Every connection breaks, new ones are refused.
-    async fn down(self) -> SocketAddr {
+    pub async fn down(self) -> SocketAddr {
         self.task.abort();
         let _ = self.task.await;
         self.address

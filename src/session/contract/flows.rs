@@ -22,6 +22,7 @@ fn pending(return_to: &str) -> Pending {
         started: None,
         fell_back: false,
         resend_at: UnixMillis(2),
+        sends: 1,
     };
     Pending::SignIn { challenge: Box::new(challenge), remember: true, return_to: return_to.into() }
 }
