@@ -131,10 +131,7 @@ fn runtime(what: &'static str, mut builder: Builder) -> Result<Runtime, ServeErr
 ///
 /// # Errors
 /// When the rooms cannot be opened; what `work` answers is its own.
-pub fn with_identity<T, F>(config: &Config, work: impl FnOnce(Identity) -> F) -> Result<T, ServeError>
-where
-    F: Future<Output = T>,
-{
+pub fn with_identity<T>(config: &Config, work: impl AsyncFnOnce(Identity) -> T) -> Result<T, ServeError> {
     data::open(&config.data_dir)?;
     let service = service_runtime()?;
     let answer = service.block_on(async {

@@ -1,8 +1,13 @@
-//! `vestibule hash-password`: being laid.
+//! `vestibule hash-password`: an Argon2id PHC string of the password on standard input, at the configured cost.
 
-use super::exit::{Failure, SOFTWARE};
-use crate::config::Config;
+use super::{
+    exit::{Failure, say},
+    password,
+};
+use crate::{config::Config, identity::password::hash_for_operator, world::Entropy};
 
-pub(super) fn run(_: &Config) -> Result<(), Failure> {
-    Err(Failure::new(SOFTWARE, "not built yet"))
+pub(super) fn run(config: &Config) -> Result<(), Failure> {
+    let password = password::from_stdin()?;
+    say(&hash_for_operator(&password, &config.password, &Entropy::System)?);
+    Ok(())
 }

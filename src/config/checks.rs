@@ -185,13 +185,14 @@ fn warn(config: &mut Config) {
     if !config.listen.certificates.is_empty() && config.listen.https.is_none() {
         warnings.push("listen.certificates is set, but listen.https is not: nothing is served over TLS".into());
     }
-    if let Transport::Smtp(smtp) = &config.mail.transport {
-        if config.mail.from.email.domain() == "localhost" && smtp.tls != SmtpTls::Plain {
-            warnings.push(format!(
-                "mail.from is {}: most mail servers refuse it. Write an address of your own domain",
-                config.mail.from.email
-            ));
-        }
+    if let Transport::Smtp(smtp) = &config.mail.transport
+        && config.mail.from.email.domain() == "localhost"
+        && smtp.tls != SmtpTls::Plain
+    {
+        warnings.push(format!(
+            "mail.from is {}: most mail servers refuse it. Write an address of your own domain",
+            config.mail.from.email
+        ));
     }
     let password = &config.password;
     // The weakest of OWASP's equivalent settings is 7 MiB × 5.

@@ -29,7 +29,9 @@ fn load_with(text: &str, environment: &[(&str, &str)], change: impl FnOnce(&mut 
 }
 
 /// Text, environment and what the one problem has to say.
-fn refuses(table: &[(&str, &[(&str, &str)], &[&str])]) {
+type Trap<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
+
+fn refuses(table: &[Trap<'_>]) {
     for (text, environment, words) in table {
         let errors = load(text, environment).map(|_| ()).expect_err(text);
         assert_eq!(errors.lines().count(), 1, "{text}: one problem, got\n{errors}");
