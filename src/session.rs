@@ -40,6 +40,7 @@ use tokio::runtime::Handle;
 
 use self::{activity::Activity, cookie::Cookies, near::Near, outbox::Progress, watch::Watch};
 pub use self::{
+    cookie::HOPS,
     change::NotStarted,
     embedded::Embedded,
     flow::{FlowId, Pending},

@@ -91,7 +91,7 @@ where
 fn check(visit: &Visit<'_>, token: &str) -> Result<(), Forgery> {
     // The cookie first: who opened another address than `portal.url` fails every check, and this one explains it.
     let Some(flow) = visit.flow.carried() else { return Err(Forgery::NoCookie) };
-    if !same_origin(&visit.view, &visit.room.settings.portal.url) {
+    if !same_origin(&visit.view, &visit.room.settings.portal.url, visit.token_in_url) {
         return Err(Forgery::OtherOrigin);
     }
     if !visit.room.sessions.form_token_valid(token, flow, visit.bound_to()) {
@@ -101,13 +101,16 @@ fn check(visit: &Visit<'_>, token: &str) -> Result<(), Forgery> {
 }
 
 /// Whether what the browser says of the sender, if it says anything, is this very origin.
-fn same_origin(view: &View, url: &PortalUrl) -> bool {
+///
+/// `token_in_url`: the page sent `no-referrer`, which turns the `Origin` of its own form into `null` (Fetch §3.2); there
+/// `null` says nothing, and `Sec-Fetch-Site` and the token decide.
+fn same_origin(view: &View, url: &PortalUrl, token_in_url: bool) -> bool {
     let site = view.fetch.site.as_deref().is_none_or(|site| site == "same-origin");
     let origin = view.fetch.origin.as_deref().is_none_or(|origin| {
         // Behind a proxy that ends TLS we may see http; never the other way round.
         let secure = url.secure || view.secure;
         let here = format!("{}://{}", if secure { "https" } else { "http" }, view.authority);
-        origin.eq_ignore_ascii_case(&here) || origin == url.origin()
+        origin.eq_ignore_ascii_case(&here) || origin == url.origin() || (token_in_url && origin == "null")
     });
     site && origin
 }
@@ -281,7 +284,21 @@ mod tests {
         ];
         for (portal, authority, secure, origin, site, taken) in table {
             let view = super::super::visit::tests::view(authority, secure, origin, site);
-            assert_eq!(same_origin(&view, &url(portal)), taken, "{portal} {authority} {origin:?} {site:?}");
+            assert_eq!(same_origin(&view, &url(portal), false), taken, "{portal} {authority} {origin:?} {site:?}");
+        }
+    }
+
+    #[test]
+    fn an_origin_of_null_says_nothing_only_where_our_page_asked_for_it() {
+        let url = PortalUrl::parse("https://a.test").unwrap();
+        for (site, token_in_url, taken) in [
+            (None, false, false),
+            (None, true, true),
+            (Some("same-origin"), true, true),
+            (Some("cross-site"), true, false),
+        ] {
+            let view = super::super::visit::tests::view("a.test", true, Some("null"), site);
+            assert_eq!(same_origin(&view, &url, token_in_url), taken, "{site:?} {token_in_url}");
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use http::{HeaderMap, HeaderValue, header};
 
-use crate::{inbound::View, world::UnixMillis};
+use crate::{inbound::View, session::HOPS, world::UnixMillis};
 
 /// What to do with this redirect.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ fn marker(fields: &HeaderMap) -> Option<&str> {
         .filter_map(|line| line.to_str().ok())
         .flat_map(|line| line.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .filter(|(name, _)| *name == NAME)
+        .filter(|(name, _)| *name == HOPS)
         .map(|(_, value)| value);
     let first = found.next()?;
     (found.next().is_none() && first.len() <= LONGEST).then_some(first)
@@ -64,12 +64,11 @@ fn name(view: &View) -> String {
 }
 
 fn cookie(value: &str, max_age: i64) -> HeaderValue {
-    let text = format!("{NAME}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax");
+    let text = format!("{HOPS}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax");
     // Hex digits and numbers always fit.
     HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("vestibule-hops=; Path=/; Max-Age=0"))
 }
 
-const NAME: &str = "vestibule-hops";
 /// Seconds.
 const WITHIN: i64 = 10;
 const LOOP: usize = 3;
@@ -110,11 +109,11 @@ mod tests {
     #[test]
     fn a_made_up_marker_does_no_harm() {
         for value in ["", ".", "....", "x.9.9.9", &"9".repeat(4000), "\u{e9}", "0.-1.99999999999999999999"] {
-            let line = HeaderValue::from_bytes(format!("{NAME}={value}").as_bytes()).unwrap();
+            let line = HeaderValue::from_bytes(format!("{HOPS}={value}").as_bytes()).unwrap();
             let fields = HeaderMap::from_iter([(header::COOKIE, line)]);
             assert!(matches!(count(&at("/x"), &fields, UnixMillis(9000)), Hop::Onward(_)), "{value}");
         }
-        let many = HeaderMap::from_iter([(header::COOKIE, format!("{NAME}=a; {NAME}=b").parse().unwrap())]);
+        let many = HeaderMap::from_iter([(header::COOKIE, format!("{HOPS}=a; {HOPS}=b").parse().unwrap())]);
         assert_eq!(marker(&many), None);
     }
 }

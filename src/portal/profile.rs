@@ -19,7 +19,8 @@ pub(super) async fn get(visit: &Visit<'_>) -> Outcome {
         email_confirmed: account.email_confirmed,
         confirm_email: None,
         member_since: account.created_at.0,
-        last_seen: account.last_seen_at.map(|at| at.0),
+        // Who looks at it is here now, whether or not that is written already.
+        last_seen: account.last_seen_at.or(Some(visit.now)).map(|at| at.0),
         now: visit.now.0,
         factors: &factors::borrowed(&lines),
         factors_offered: !visit.room.identity.channels().is_empty(),

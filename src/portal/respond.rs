@@ -19,8 +19,7 @@ pub(super) enum Guard {
     Page,
     /// Sign-in pages: Chrome applies `form-action` to the redirect after, which may lead to another site.
     SignIn,
-    /// Pages whose URL holds a token: only the origin may leave in `Referer`. (`no-referrer` would turn the `Origin` of
-    /// the page's own form into `null`.)
+    /// Pages whose URL holds a token: nothing of it may leave in `Referer`.
     Token,
 }
 
@@ -33,7 +32,7 @@ pub(super) fn page(status: StatusCode, guard: Guard, markup: Markup) -> Answer {
     fields.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     set(fields, "cross-origin-opener-policy", "same-origin");
     set(fields, "permissions-policy", PERMISSIONS);
-    let referrer = if guard == Guard::Token { "strict-origin" } else { "same-origin" };
+    let referrer = if guard == Guard::Token { "no-referrer" } else { "same-origin" };
     fields.insert(header::REFERRER_POLICY, HeaderValue::from_static(referrer));
     answer
 }

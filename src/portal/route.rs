@@ -76,7 +76,7 @@ pub(super) async fn serve(room: &Room, request: Request, subject: Subject, page:
         return room.problem(Some(&view), &Problem::Resting(super::stop::RESTING));
     }
     let problem_view = view.clone();
-    match Visit::new(room, (view, parts.headers), subject, page.on_portal_host, route.bound()) {
+    match Visit::new(room, (view, parts.headers), subject, page.on_portal_host, (route.bound(), route.token_in_url())) {
         Ok(visit) => {
             let answer = answer(route, &visit, body).await;
             headless(&visit.view, answer.unwrap_or_else(|stop| visit.stopped(stop)))
@@ -135,6 +135,11 @@ async fn form_page<P: super::page::Page>(visit: &Visit<'_>, body: Incoming) -> O
             P::again(visit, typed, Back::forged(visit, forgery)).await
         }
     }
+}
+
+/// Whether a path under `portal.path` is no page at all: who is not signed in hears that at once.
+pub(super) fn is_nowhere(path: &str, on_portal_host: bool) -> bool {
+    Route::of(&Page { path: path.to_owned(), on_portal_host }).is_none()
 }
 
 impl<'p> Route<'p> {
@@ -223,6 +228,11 @@ impl<'p> Route<'p> {
 
     fn is_document(self) -> bool {
         !matches!(self, Self::Me | Self::Check | Self::Asset(_))
+    }
+
+    /// Links from mails and from the terminal.
+    fn token_in_url(self) -> bool {
+        matches!(self, Self::Confirm | Self::Setup | Self::Reset)
     }
 
     fn bound(self) -> Bound {

@@ -51,7 +51,7 @@ impl Page for SignIn {
 
     async fn get(visit: &Visit<'_>) -> Outcome {
         let to = visit.room.destinations.parse(&visit.query("return_to"));
-        if visit.query("over") == "1" && visit.from_here() {
+        if visit.query("over") == "1" && visit.sent_from_here() {
             verify::drop_pending(visit).await?;
         }
         let again = visit.query("again") == "1" && !visit.recent();

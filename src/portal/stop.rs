@@ -33,9 +33,6 @@ pub(super) enum Stop {
     /// No random bytes.
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
-    /// An error page.
-    #[error("{0:?}")]
-    Problem(Problem),
 }
 
 impl Visit<'_> {
@@ -43,7 +40,6 @@ impl Visit<'_> {
     pub(super) fn stopped(&self, stop: Stop) -> Answer {
         let problem = match &stop {
             Stop::SignInFirst => return self.room.sign_in_first(&self.view, &self.fields),
-            Stop::Problem(problem) => problem.clone(),
             Stop::Refused(refusal) => match refusal {
                 Refusal::Throttled { until } => Problem::Throttled(*until),
                 Refusal::Busy { retry_after } => Problem::Resting(seconds(*retry_after)),

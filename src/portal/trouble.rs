@@ -13,12 +13,13 @@ use super::{
     form::Broken,
     hops::{self, Hop},
     respond::{self, Guard},
+    route,
     visit::{Room, Visit, encoded},
 };
 use crate::{
     config::{
         portal::{PortalUrl, Reach},
-        site::HostPattern,
+        site::{HostPattern, Site},
     },
     inbound::{View, Wants, answer::Answer},
 };
@@ -26,6 +27,9 @@ use crate::{
 impl Room {
     /// Somebody not signed in asked for a protected place.
     pub(super) fn sign_in_first(&self, view: &View, fields: &HeaderMap) -> Answer {
+        if self.names_no_page(view) {
+            return self.problem(Some(view), &Problem::NotFound);
+        }
         let login = self.login_for(view);
         match view.wants {
             Wants::Document => match hops::count(view, fields, self.clock.now()) {
@@ -152,18 +156,30 @@ impl Room {
     /// The host of `portal.url`, or another name of this machine's loopback when that is one.
     pub(super) fn on_portal_host(&self, view: &View) -> bool {
         let url = &self.settings.portal.url;
-        *view.authority.host == *url.host
+        let host = &*view.authority.host;
+        let named = |site: &Site| matches!(&site.host, HostPattern::Exact(exact) if exact == host);
+        *host == *url.host
             || url.reach == Reach::Loopback
-                && PortalUrl::parse(&format!("http://{}", view.authority.host))
-                    .is_ok_and(|seen| seen.reach == Reach::Loopback)
+                && !self.settings.sites.iter().any(named)
+                && PortalUrl::parse(&format!("http://{host}")).is_ok_and(|seen| seen.reach == Reach::Loopback)
+    }
+
+    /// A path under `portal.path` where there is nothing.
+    fn names_no_page(&self, view: &View) -> bool {
+        let under = view.target.path.strip_prefix(&self.settings.portal.path);
+        let page = under.and_then(|rest| rest.strip_prefix('/'));
+        page.is_some_and(|page| route::is_nowhere(page, self.on_portal_host(view)))
     }
 
     fn basic_challenge(&self, view: &View) -> bool {
         let sites = &self.settings.sites;
-        let exact =
-            sites.iter().find(|site| matches!(&site.host, HostPattern::Exact(host) if **host == *view.authority.host));
-        exact
-            .or_else(|| sites.iter().find(|site| site.host == HostPattern::Any && self.on_portal_host(view)))
+        let named =
+            |name: &str| sites.iter().find(move |site| matches!(&site.host, HostPattern::Exact(host) if host == name));
+        let behind_portal = || {
+            named(&self.settings.portal.url.host).or_else(|| sites.iter().find(|site| site.host == HostPattern::Any))
+        };
+        named(&view.authority.host)
+            .or_else(|| if self.on_portal_host(view) { behind_portal() } else { None })
             .is_some_and(|site| site.basic_challenge)
     }
 

@@ -3,6 +3,8 @@
 //! What is owed waits under the flow cookie. Nothing here is a session: without an approved code this ends where it
 //! began. Exactly one answer releases what waits, and only that one starts a session.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use templates::{Alert, Notice};
 
@@ -13,7 +15,7 @@ use super::{
     page::{Back, Page},
     respond::{self, Guard},
     return_to::ReturnTo,
-    stop::{Outcome, Stop},
+    stop::{Outcome, Stop, chain},
     visit::{Bound, Visit, encoded},
 };
 use crate::{
@@ -21,9 +23,9 @@ use crate::{
     identity::{Answered, Refusal, challenge::Challenge},
     inbound::answer::Answer,
     session::{FlowId, Pending},
+    verify::VerifyError,
     world::UnixMillis,
 };
-use std::time::Duration;
 
 /// The code's page.
 pub(super) struct Verify;
@@ -52,7 +54,8 @@ impl Page for Verify {
 
     async fn get(visit: &Visit<'_>) -> Outcome {
         let Some((_, owed)) = owed(visit).await? else { return Ok(nothing_waits(visit)) };
-        Ok(show(visit, &owed, &Back::fresh()))
+        let back = Unsent::parse(&visit.query("failed")).map_or_else(Back::fresh, |why| why.back(&owed, visit.now));
+        Ok(show(visit, &owed, &back))
     }
 
     async fn post(visit: &Visit<'_>, form: Form<Typed>) -> Outcome {
@@ -143,17 +146,73 @@ pub(super) async fn begin(visit: &Visit<'_>, challenge: Challenge, remember: boo
     let sent = identity.send(&mut owed.challenge, None, client, visit.now).await;
     let Some(flow) = visit.flow.carried() else { return Ok(nothing_waits(visit)) };
     hold(visit, flow, &owed).await?;
-    let resend_at = owed.challenge.resend_at;
     match sent {
         Ok(()) => Ok(visit.to_page("login/verify")),
         // Asked for again too soon: the earlier message still works.
-        Err(Refusal::Throttled { until }) if owed.challenge.started.is_some() && until <= resend_at => {
+        Err(Refusal::Throttled { until }) if owed.challenge.started.is_some() && until <= owed.challenge.resend_at => {
             Ok(visit.to_page("login/verify"))
         }
         Err(Refusal::Stale) => restart(visit, flow, to).await,
         Err(refusal) => {
-            let back = not_sent(refusal, owed.challenge.channel, resend_at, visit.now)?;
-            Ok(show(visit, &owed, &back))
+            let why = Unsent::of(refusal)?;
+            Ok(visit.to_page(&format!("login/verify?failed={}", why.name())))
+        }
+    }
+}
+
+/// Why no code could be sent, in the query of the page after: fixed words only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unsent {
+    Limit,
+    Unreachable,
+    Destination,
+    Blocked,
+    Down,
+}
+
+impl Unsent {
+    const ALL: [Self; 5] = [Self::Limit, Self::Unreachable, Self::Destination, Self::Blocked, Self::Down];
+
+    fn of(refusal: Refusal) -> Result<Self, Stop> {
+        match refusal {
+            Refusal::Throttled { .. } | Refusal::Verify(VerifyError::Limited { .. }) => Ok(Self::Limit),
+            Refusal::Verify(VerifyError::Unreachable { .. }) => Ok(Self::Unreachable),
+            Refusal::Verify(VerifyError::BadDestination { .. }) => Ok(Self::Destination),
+            Refusal::Verify(VerifyError::Blocked { .. }) => Ok(Self::Blocked),
+            Refusal::Verify(error @ (VerifyError::Settings { .. } | VerifyError::Down(_))) => {
+                tracing::warn!(error = chain(&error), "the code provider did not send a code");
+                Ok(Self::Down)
+            }
+            other => Err(other.into()),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Limit => "limit",
+            Self::Unreachable => "unreachable",
+            Self::Destination => "destination",
+            Self::Blocked => "blocked",
+            Self::Down => "down",
+        }
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|why| why.name() == name)
+    }
+
+    fn back(self, owed: &Owed, now: UnixMillis) -> Back {
+        let until = owed.challenge.resend_at;
+        match self {
+            Self::Limit if until > now => Back::wait(Alert::SendLimit { until: Some(until.0) }, until, now),
+            Self::Limit => Back::alert(StatusCode::TOO_MANY_REQUESTS, Alert::SendLimit { until: None }),
+            Self::Unreachable => {
+                let channel = channel::shown(owed.challenge.channel);
+                Back::alert(StatusCode::UNPROCESSABLE_ENTITY, Alert::Unreachable { channel })
+            }
+            Self::Destination => Back::alert(StatusCode::UNPROCESSABLE_ENTITY, Alert::BadDestination),
+            Self::Blocked => Back::alert(StatusCode::UNPROCESSABLE_ENTITY, Alert::Blocked),
+            Self::Down => Back::alert(StatusCode::SERVICE_UNAVAILABLE, Alert::CodesDown),
         }
     }
 }
@@ -173,7 +232,7 @@ pub(super) fn not_sent(refusal: Refusal, tried: Channel, resend_at: UnixMillis, 
             Ok(Back::wait(Alert::SentTooEarly { wait: until.since(now) }, until, now))
         }
         Refusal::Throttled { until } => Ok(Back::wait(Alert::SendLimit { until: Some(until.0) }, until, now)),
-        Refusal::Verify(crate::verify::VerifyError::Unreachable { .. }) => {
+        Refusal::Verify(VerifyError::Unreachable { .. }) => {
             Ok(Back::alert(StatusCode::UNPROCESSABLE_ENTITY, Alert::Unreachable { channel: channel::shown(tried) }))
         }
         other => Back::of(other, now),

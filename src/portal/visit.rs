@@ -85,6 +85,8 @@ pub(super) struct Visit<'a> {
     pub(super) on_portal_host: bool,
     pub(super) flow: Flow,
     pub(super) now: UnixMillis,
+    /// The page's URL holds a token.
+    pub(super) token_in_url: bool,
     bound: Bound,
     csrf: String,
 }
@@ -95,11 +97,12 @@ impl<'a> Visit<'a> {
         (view, fields): (View, HeaderMap),
         subject: Subject,
         on_portal_host: bool,
-        bound: Bound,
+        (bound, token_in_url): (Bound, bool),
     ) -> Result<Self, NoEntropy> {
         let flow = Flow::of(&room.sessions, &fields)?;
         let now = room.clock.now();
-        let mut visit = Self { room, view, fields, subject, on_portal_host, flow, now, bound, csrf: String::new() };
+        let csrf = String::new();
+        let mut visit = Self { room, view, fields, subject, on_portal_host, flow, now, token_in_url, bound, csrf };
         visit.csrf = room.sessions.form_token(visit.flow.id(), visit.bound_to());
         Ok(visit)
     }
@@ -132,7 +135,7 @@ impl<'a> Visit<'a> {
     }
 
     /// Whether the browser does not say that another site sent this.
-    pub(super) fn from_here(&self) -> bool {
+    pub(super) fn sent_from_here(&self) -> bool {
         self.view.fetch.site.as_deref().is_none_or(|site| site == "same-origin")
     }
 

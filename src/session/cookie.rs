@@ -82,7 +82,7 @@ impl Cookies {
         let from = pair.iter().position(|byte| *byte > b' ' && *byte != b'=').unwrap_or(pair.len());
         let name = pair.get(from..).unwrap_or_default().split(|byte| *byte == b'=').next().unwrap_or_default();
         let name: Vec<u8> = name.iter().copied().filter(|byte| !byte.is_ascii_control() && *byte != b' ').collect();
-        [&self.session, &self.flow].into_iter().any(|form| name.eq_ignore_ascii_case(form.name.as_bytes()))
+        self.names().any(|ours| name.eq_ignore_ascii_case(ours.as_bytes()))
     }
 
     fn without_ours(&self, line: &HeaderValue) -> Option<HeaderValue> {
@@ -99,7 +99,12 @@ impl Cookies {
     /// Wider than reading, too: a name with blanks around it or without a value does not travel either.
     fn is_ours(&self, segment: &[u8]) -> bool {
         let name = segment.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
-        [&self.session, &self.flow].into_iter().any(|form| name == form.name.as_bytes())
+        self.names().any(|ours| name == ours.as_bytes())
+    }
+
+    /// Every cookie this program sets.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        [self.session.name.as_str(), self.flow.name.as_str(), HOPS].into_iter()
     }
 }
 
@@ -146,6 +151,9 @@ impl Form {
 fn segments(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|byte| *byte == b';')
 }
+
+/// The portal's marker that counts redirects to sign-in.
+pub const HOPS: &str = "vestibule-hops";
 
 #[cfg(test)]
 mod tests {
