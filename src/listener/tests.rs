@@ -182,3 +182,57 @@ async fn a_taken_address_names_its_key() {
     let said = Listener::bind(&listen, &quick()).unwrap_err();
     assert!(said.contains("`listen.http`") && said.contains("another program"), "{said}");
 }
+
+/// Answers with the server name of the handshake.
+struct Named;
+
+impl Service for Named {
+    async fn serve(&self, _request: http::Request<Incoming>, connection: &Connection) -> Answer {
+        let name = connection.tls.as_ref().and_then(|tls| tls.server_name.as_deref());
+        http::Response::new(Outgoing::from(name.unwrap_or("-").to_owned()))
+    }
+}
+
+#[tokio::test]
+async fn tls_chooses_its_certificate_and_its_protocol() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let folder = tempfile::tempdir().unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    let mut certificates = Vec::new();
+    for name in ["a.test", "b.test"] {
+        let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+        let (cert, key) = (folder.path().join(format!("{name}.pem")), folder.path().join(format!("{name}.key")));
+        std::fs::write(&cert, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        roots.add(made.cert.der().clone()).unwrap();
+        certificates.push(config::listen::Certificate { cert, key });
+    }
+    let listen = config::listen::Listen { https: Some(([127, 0, 0, 1], 0).into()), certificates, ..Default::default() };
+    let listener = Listener::bind(&listen, &quick()).unwrap();
+    let address = listener.addresses().1.unwrap();
+    tokio::spawn(listener.run(1, || Named, std::future::pending()));
+    for (name, offered, spoken) in
+        [("a.test", &["http/1.1"][..], "http/1.1"), ("B.test", &["h2", "http/1.1"][..], "h2")]
+    {
+        let mut client = rustls::ClientConfig::builder().with_root_certificates(roots.clone()).with_no_client_auth();
+        client.alpn_protocols = offered.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(client));
+        let server_name = rustls::pki_types::ServerName::try_from(name.to_owned()).unwrap();
+        let stream = connector.connect(server_name, TcpStream::connect(address).await.unwrap()).await.unwrap();
+        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(spoken.as_bytes()));
+        let io = hyper_util::rt::TokioIo::new(stream);
+        let request = http::Request::get("https://x.test/").header("host", "x.test").body(String::new()).unwrap();
+        let answer = if spoken == "h2" {
+            let executor = hyper_util::rt::TokioExecutor::new();
+            let (mut sender, connection) = hyper::client::conn::http2::handshake(executor, io).await.unwrap();
+            tokio::spawn(connection);
+            sender.send_request(request).await.unwrap()
+        } else {
+            let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
+            tokio::spawn(connection);
+            sender.send_request(request).await.unwrap()
+        };
+        let body = http_body_util::BodyExt::collect(answer.into_body()).await.unwrap().to_bytes();
+        assert_eq!(body, name.to_lowercase());
+    }
+}

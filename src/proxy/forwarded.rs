@@ -76,3 +76,55 @@ const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::*;
+    use crate::inbound::{Authority, Client, Fetch, RequestId, Target, Wants};
+
+    fn view(client: &str, via_trusted_proxy: bool) -> View {
+        let path = std::sync::Arc::from("/");
+        View {
+            id: RequestId("00".into()),
+            method: Method::GET,
+            authority: Authority { host: "wiki.example.com".into(), port: None },
+            secure: true,
+            target: Target { raw: "/".into(), path, query: None, ambiguous: Vec::new() },
+            client: Client { address: client.parse().unwrap(), via_trusted_proxy },
+            wants: Wants::Program,
+            fetch: Fetch::default(),
+            upgrade: None,
+        }
+    }
+
+    fn sent(client: &str, trusted: bool, received: &[(&'static str, &'static str)]) -> HeaderMap {
+        let received = received
+            .iter()
+            .map(|&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect();
+        let mut fields = HeaderMap::new();
+        let host = HeaderValue::from_static("wiki.example.com");
+        set(&view(client, trusted), &received, "10.0.0.9".parse().unwrap(), &host, &mut fields);
+        fields
+    }
+
+    #[test]
+    fn a_stranger_starts_a_new_chain() {
+        let fields = sent("2001:db8::7", false, &[("x-forwarded-for", "6.6.6.6"), ("forwarded", "for=6.6.6.6")]);
+        assert_eq!(fields["x-forwarded-for"], "2001:db8::7");
+        assert_eq!(fields["forwarded"], "for=\"[2001:db8::7]\";proto=https;host=\"wiki.example.com\"");
+        assert_eq!(fields["x-real-ip"], "2001:db8::7");
+        assert_eq!(fields["x-forwarded-port"], "443");
+        assert_eq!(fields["x-forwarded-host"], "wiki.example.com");
+    }
+
+    #[test]
+    fn a_trusted_proxy_keeps_its_chain_and_is_appended() {
+        let fields = sent("192.0.2.1", true, &[("x-forwarded-for", "6.6.6.6, 192.0.2.1")]);
+        assert_eq!(fields["x-forwarded-for"], "6.6.6.6, 192.0.2.1, 10.0.0.9");
+        assert_eq!(fields["forwarded"], "for=192.0.2.1;proto=https;host=\"wiki.example.com\", for=10.0.0.9");
+        assert_eq!(fields["x-real-ip"], "192.0.2.1");
+    }
+}

@@ -68,11 +68,6 @@ impl Pool {
     fn lock(&self) -> MutexGuard<'_, Idle> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    #[cfg(test)]
-    pub fn idle(&self) -> usize {
-        self.lock().senders.len()
-    }
 }
 
 impl Lease {

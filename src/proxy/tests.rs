@@ -1,1 +1,6 @@
-//! The proxy against raw upstreams.
+//! The proxy against raw upstreams, behind the real listener, reader, policy and sessions.
+
+mod failing;
+mod forwarding;
+mod lasting;
+mod rig;
