@@ -111,6 +111,10 @@ async fn close(rooms: Rooms, patient: bool) {
     if patient {
         rooms.post.flush(LAST_MAILS).await;
     }
+    // Uses of the last minute, so that nobody is idle a minute too early after a restart.
+    if tokio::time::timeout(LAST_WORK, rooms.sessions.flush()).await.is_err() {
+        error!("the last activity was not written in time");
+    }
     if tokio::time::timeout(LAST_WORK, rooms.identity.close()).await.is_err() {
         error!("the accounts database did not close in time");
     }
