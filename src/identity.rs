@@ -130,7 +130,20 @@ impl Identity {
         let seen = quick_cache::sync::Cache::new(SEEN_REMEMBERED);
         let throttle = Throttle::default();
         let (pending, tries) = Default::default();
-        Self { inner: Arc::new(Inner { ledger, settings, post, verifier, hasher, throttle, pending, tries, entropy, seen }) }
+        Self {
+            inner: Arc::new(Inner {
+                ledger,
+                settings,
+                post,
+                verifier,
+                hasher,
+                throttle,
+                pending,
+                tries,
+                entropy,
+                seen,
+            }),
+        }
     }
 
     /// Brings the tables up to date. The composition root repeats it until it succeeds.

@@ -12,20 +12,15 @@ use crate::world::UnixMillis;
 /// Not `Clone`, and only this room makes one.
 #[derive(Debug)]
 pub struct Authenticated {
-    account: Account,
+    /// Boxed: results carry proofs by value.
+    account: Box<Account>,
     factors: Vec<Shown>,
 }
 
 impl Authenticated {
     /// Only after the checks: `factors` were shown by the owner of `account`.
     pub(super) fn new(account: Account, factors: Vec<Shown>) -> Self {
-        Self { account, factors }
-    }
-
-    /// A proof that other rooms' tests may hold.
-    #[cfg(test)]
-    pub(crate) fn for_testing(account: Account, factors: Vec<Shown>) -> Self {
-        Self { account, factors }
+        Self { account: Box::new(account), factors }
     }
 
     /// Whose sign-in this was, as the account stood then.
@@ -43,7 +38,7 @@ impl Authenticated {
     /// Takes the proof apart, at its one use.
     #[must_use]
     pub fn into_parts(self) -> (Account, Vec<Shown>) {
-        (self.account, self.factors)
+        (*self.account, self.factors)
     }
 }
 
