@@ -23,6 +23,12 @@ impl Authenticated {
         Self { account: Box::new(account), factors }
     }
 
+    /// A proof that other rooms' tests may hold.
+    #[cfg(test)]
+    pub(crate) fn for_testing(account: Account, factors: Vec<Shown>) -> Self {
+        Self::new(account, factors)
+    }
+
     /// Whose sign-in this was, as the account stood then.
     #[must_use]
     pub fn account(&self) -> &Account {
