@@ -13,7 +13,7 @@ pub(super) fn print(letter: &Letter) {
 /// What is printed. Names in a mail are typed by strangers: nothing in it may steer the terminal.
 fn page(letter: &Letter) -> String {
     let text: String = letter.text.chars().filter(|&c| c == '\n' || !c.is_control()).collect();
-    let to = one_line(&letter.to.to_string());
+    let to = one_line(letter.to.as_ref());
     let subject = one_line(&letter.subject);
     let body = text.trim_end().lines().map(links_apart).collect::<Vec<_>>().join("\n");
     format!("\n── Trying out: a mail to {to} ──\nSubject: {subject}\n\n{body}\n── end of the mail ──\n\n")

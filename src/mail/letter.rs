@@ -25,7 +25,7 @@ pub(super) enum Unwritable {
 /// Writes the message.
 pub(super) fn message(letter: &Letter, from: &Mailbox) -> Result<Message, Unwritable> {
     // An address is parsed before it gets here; this line holds even if some caller made one unchecked.
-    if letter.to.to_string().chars().any(char::is_control) {
+    if AsRef::<str>::as_ref(&letter.to).chars().any(char::is_control) {
         return Err(Unwritable::Address);
     }
     let mut message = Message::builder()
