@@ -56,6 +56,7 @@ async fn a_subject_cannot_carry_another_header() {
     let (mail, raw) = next_mail(&mut sink).await;
     assert_eq!(mail["envelope_recipients"], serde_json::json!(["ada@example.org"]));
     assert!(!raw.contains("\nBcc:"), "{raw}");
+    assert_eq!(mail["subject"], "Hello  Bcc: eve@example.net    body");
     sink.token.cancel();
 }
 
