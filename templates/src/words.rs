@@ -223,7 +223,7 @@ impl Alert<'_> {
                 Self::CodeSpent { until } => {
                     "Too many tries. Ask for a new code after " (time::minute(*until)) ", or use another way."
                 }
-                Self::CodeGone => "That code has run out. Ask for a new one.",
+                Self::CodeGone => "That code has run out. Ask for a new code.",
                 Self::SentTooEarly { wait } => {
                     "Wait " (time::span(*wait)) "; the earlier message still works, it has the same code."
                 }
