@@ -40,8 +40,8 @@ use tokio::runtime::Handle;
 
 use self::{activity::Activity, cookie::Cookies, near::Near, outbox::Progress, watch::Watch};
 pub use self::{
-    cookie::HOPS,
     change::NotStarted,
+    cookie::HOPS,
     embedded::Embedded,
     flow::{FlowId, Pending},
     id::Key,

@@ -9,6 +9,7 @@ use super::ServeError;
 use crate::{
     config::{self, Config, mail::Transport, portal::Reach, verify::Provider},
     identity::{self, Identity},
+    inbound::Reader,
     mail::Post,
     policy::Policy,
     portal::{self, Portal},
@@ -28,7 +29,8 @@ pub(super) struct Rooms {
     pub(super) post: Post,
     pub(super) service: Handle,
     pub(super) clock: Clock,
-    pub(super) entropy: Entropy,
+    /// One for all threads: peers already warned about are counted together.
+    pub(super) reader: Reader,
 }
 
 impl Rooms {
@@ -52,7 +54,8 @@ impl Rooms {
         );
         let portal = Portal::new(portal_settings(config), identity.clone(), sessions.clone(), clock.clone());
         let policy = Arc::new(Policy::new(&config.portal, &config.sites));
-        Ok(Self { identity, sessions, policy, portal, post, service, clock, entropy })
+        let reader = Reader::new(config.listen.trusted_proxies.clone(), &entropy)?;
+        Ok(Self { identity, sessions, policy, portal, post, service, clock, reader })
     }
 }
 

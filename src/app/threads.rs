@@ -9,7 +9,7 @@ use crate::{
     config::Config,
     gateway::{self, Gateway},
     inbound::{
-        Connection, Reader,
+        Connection,
         answer::{Answer, Outgoing},
     },
     listener::Service,
@@ -64,7 +64,7 @@ fn gateway(config: &Config, rooms: &Rooms) -> Result<Gateway, Box<dyn std::error
         rooms.clock.clone(),
     )?;
     let parts = gateway::Rooms {
-        reader: Reader::new(config.listen.trusted_proxies.clone(), &rooms.entropy)?,
+        reader: rooms.reader.clone(),
         policy: rooms.policy.clone(),
         sessions: rooms.sessions.clone(),
         proxy,

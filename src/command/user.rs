@@ -102,7 +102,7 @@ pub(super) struct Groups {
     /// Username or e-mail address
     name: String,
     /// From now on exactly these
-    #[arg(value_name = "GROUP", conflicts_with_all = ["add", "remove", "none"])]
+    #[arg(value_name = "GROUP", value_delimiter = ',', conflicts_with_all = ["add", "remove", "none"])]
     exactly: Vec<String>,
     /// One more; may be given more than once
     #[arg(long, value_name = "GROUP")]

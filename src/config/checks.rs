@@ -5,7 +5,7 @@ use super::{
     accounts::{Registration, Wanted},
     identity,
     mail::{SmtpTls, Transport},
-    portal::Reach,
+    portal::{Reach, is_this_machine},
     problem::Problems,
     session::Session,
     site::{HostPattern, Upstream},
@@ -99,10 +99,10 @@ fn consoles(config: &Config, refuse: Refuse<'_>) {
 
 fn hosts(config: &Config, refuse: Refuse<'_>) {
     let portal = &config.portal.url;
-    // Every loopback name is one host where portal.url is one of them.
+    // All names of this machine are one host where portal.url is one of them.
     let answers = |pattern: &HostPattern| match pattern {
         HostPattern::Any => portal.host.clone(),
-        HostPattern::Exact(host) if portal.reach == Reach::Loopback && is_loopback(host) => portal.host.clone(),
+        HostPattern::Exact(host) if is_this_machine(&portal.host) && is_this_machine(host) => portal.host.clone(),
         HostPattern::Exact(host) => host.clone(),
     };
     for (index, site) in config.sites.iter().enumerate() {
@@ -120,7 +120,7 @@ fn upstreams(config: &Config, refuse: Refuse<'_>) {
     let ours = [config.listen.http, config.listen.https];
     for (index, site) in config.sites.iter().enumerate() {
         let Upstream::Http { host, port, .. } = &site.upstream else { continue };
-        if *port != 0 && is_loopback(host) && ours.iter().flatten().any(|ours| ours.port() == *port) {
+        if *port != 0 && is_this_machine(host) && ours.iter().flatten().any(|ours| ours.port() == *port) {
             refuse(
                 &format!("site.{index}.upstream"),
                 format!(
@@ -200,11 +200,4 @@ fn warn(config: &mut Config) {
         warnings.push("password.argon2 is weaker than OWASP's minimum: memory_kib = 19456, iterations = 2".into());
     }
     config.warnings.extend(warnings);
-}
-
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || host.ends_with(".localhost")
-        || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }

@@ -3,7 +3,7 @@
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use super::reader::Section;
+use super::{portal::is_this_machine, reader::Section};
 
 /// `[mail]`
 #[derive(Clone, Debug)]
@@ -99,7 +99,7 @@ fn transport(text: &str) -> Result<Transport, String> {
     // The scheme is not a special one, so that the host arrives as written.
     let host = url.host_str().filter(|host| !host.is_empty()).ok_or(format!("it names no host: {FORMS}"))?;
     let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-    let tls = match (implicit, is_loopback(&host)) {
+    let tls = match (implicit, is_this_machine(&host)) {
         (true, _) => SmtpTls::Implicit,
         (false, true) => SmtpTls::Plain,
         (false, false) => SmtpTls::StartTls,
@@ -117,10 +117,4 @@ fn credentials(url: &Url) -> Result<Option<(String, SecretString)>, String> {
         (user, Some(password)) if !user.is_empty() => Ok(Some((decode(user)?, SecretString::from(decode(password)?)))),
         _ => Err("it needs both user and password, or neither: smtp://user:password@host".into()),
     }
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost"
-        || host.ends_with(".localhost")
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }

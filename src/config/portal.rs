@@ -84,6 +84,14 @@ impl PortalUrl {
     }
 }
 
+/// Whether a canonical host is this machine itself: `localhost`, 127.0.0.0/8, `[::1]`. Names under `.localhost` are hosts of
+/// their own: people give them to different sites.
+#[must_use]
+pub fn is_this_machine(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 fn reach(host: &url::Host<&str>) -> Reach {
     match host {
         url::Host::Ipv4(address) if address.is_loopback() => Reach::Loopback,
@@ -148,4 +156,16 @@ fn name(text: &str) -> Result<String, String> {
     let text = text.trim();
     let good = !text.is_empty() && text.chars().count() <= 64 && !text.chars().any(char::is_control);
     if good { Ok(text.to_owned()) } else { Err("has to be 1 to 64 characters on one line".into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_this_machine;
+
+    #[test]
+    fn only_loopback_names_are_this_machine() {
+        assert!(["localhost", "127.0.0.1", "127.255.0.1", "[::1]", "::1"].into_iter().all(is_this_machine));
+        let others = ["a.localhost", "localhost.a", "alocalhost", "128.0.0.1", "[::2]", "0.0.0.0"];
+        assert!(!others.into_iter().any(is_this_machine));
+    }
 }

@@ -92,9 +92,12 @@ impl Identity {
 /// What an attacker who knows the person tries first.
 pub(super) fn own_words(first_name: &str, last_name: &str, username: &str, email: &str) -> Vec<String> {
     let parts = email.split(['@', '.', '+', '-', '_']).chain(username.split(['.', '-', '_']));
+    // Together as well: an estimate takes two words for much more than one.
+    let both = [format!("{first_name}{last_name}"), format!("{last_name}{first_name}")];
     [first_name, last_name, username, email]
         .into_iter()
         .chain(parts)
+        .chain(both.iter().map(String::as_str))
         .filter(|word| word.len() > 1)
         .map(str::to_lowercase)
         .collect()
@@ -116,6 +119,8 @@ mod tests {
             ("password123", "easy to guess"),
             ("aaaaaaaaaaaaaa", "easy to guess"),
             ("gracehopper", "easy to guess"),
+            ("gracehopper1", "easy to guess"),
+            ("HopperGrace7", "easy to guess"),
             ("grace.hopper@navy.example", "easy to guess"),
             ("qwertyuiop", "easy to guess"),
         ] {

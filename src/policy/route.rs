@@ -1,11 +1,11 @@
 //! Where a request belongs: by host alone, ports never take part; the portal's pages under their prefix.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::sync::Arc;
 
 use super::{Misdirected, Page, Place, Site};
 use crate::{
     config::{
-        portal::{Portal, Reach},
+        portal::{Portal, is_this_machine},
         site::HostPattern,
     },
     inbound::{Connection, View},
@@ -15,18 +15,14 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Entrance {
     host: String,
-    /// Every loopback name and address means `host`.
+    /// Every name and address of this machine means `host`.
     loopback: bool,
     prefix: String,
 }
 
 impl Entrance {
     pub(super) fn new(portal: &Portal) -> Self {
-        Self {
-            host: portal.url.host.clone(),
-            loopback: portal.url.reach == Reach::Loopback,
-            prefix: portal.path.clone(),
-        }
+        Self { host: portal.url.host.clone(), loopback: is_this_machine(&portal.url.host), prefix: portal.path.clone() }
     }
 
     pub(super) fn route(
@@ -42,7 +38,7 @@ impl Entrance {
             return Err(Misdirected::ServerName);
         }
         let exact = exactly(sites, host);
-        let on_portal_host = host == self.host || (self.loopback && exact.is_none() && is_loopback(host));
+        let on_portal_host = host == self.host || (self.loopback && exact.is_none() && is_this_machine(host));
         let site = exact.or_else(|| self.behind_portal(sites).filter(|_| on_portal_host));
         if site.is_none() && !on_portal_host {
             return Err(Misdirected::UnknownHost);
@@ -83,16 +79,11 @@ fn exists_everywhere(page: &str) -> bool {
     ["login", "callback", "logout", "me", "check"].contains(&page) || page.starts_with("assets/")
 }
 
-fn is_loopback(host: &str) -> bool {
-    let name = host == "localhost" || host.ends_with(".localhost");
-    name || host == "[::1]" || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use crate::{
         inbound::{Connection, Tls},
-        policy::{Misdirected, Place, decide::examples, route::is_loopback},
+        policy::{Misdirected, Place, decide::examples},
     };
 
     fn connection(server_name: Option<&str>) -> Connection {
@@ -122,7 +113,7 @@ mod tests {
             ("127.0.0.1:9999", "site:localhost:8080"),
             ("127.8.8.8", "site:localhost:8080"),
             ("[::1]:8080", "site:localhost:8080"),
-            ("app.localhost", "site:localhost:8080"),
+            ("app.localhost", "UnknownHost"),
             ("localhost.evil.example", "UnknownHost"),
             ("notlocalhost", "UnknownHost"),
             ("192.168.0.1", "UnknownHost"),
@@ -185,11 +176,5 @@ mod tests {
         assert!(policy.route(&view, &connection(None)).is_ok());
         let other = policy.route(&view, &connection(Some("b.example.com")));
         assert!(matches!(other, Err(Misdirected::ServerName)));
-    }
-
-    #[test]
-    fn only_loopback_names_are_loopback() {
-        assert!(["localhost", "a.localhost", "127.0.0.1", "127.255.0.1", "[::1]"].into_iter().all(is_loopback));
-        assert!(!["localhost.a", "alocalhost", "128.0.0.1", "[::2]", "0.0.0.0"].into_iter().any(is_loopback));
     }
 }

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 const LAYERS: &[&[&str]] = &[
-    &["config", "telemetry", "world"],
+    &["config", "world"],
+    &["telemetry"],
     &["inbound", "storage", "mail", "verify"],
     &["identity", "listener"],
     &["session"],

@@ -85,7 +85,7 @@ async fn every_mistake_is_shown_beside_its_field_and_nothing_typed_is_lost() {
         .filter(|tag| html::attribute(tag, "aria-invalid").as_deref() == Some("true"))
         .filter_map(|tag| html::attribute(tag, "name"))
         .collect();
-    for name in ["first_name", "username", "email", "password"] {
+    for name in ["first_name", "username", "email", "password_confirm"] {
         assert!(invalid.contains(&name.to_owned()), "{name} is not marked: {invalid:?}");
     }
     assert!(text.contains("<title>Error: "), "the title says so");
@@ -182,13 +182,14 @@ async fn with_mail_an_account_waits_for_its_address_to_be_confirmed() {
 #[tokio::test]
 async fn a_taken_address_gets_the_same_page_and_its_owner_a_mail() {
     let (mailbox, program) = with_mail().await;
-    program.add_person("owner", PASSWORD, false);
+    program.add_person("holder", PASSWORD, false);
     let free =
         Browser::new(&program).submit("/.auth/register", "/.auth/register", &form("first", "free@example.com")).await;
-    let taken =
-        Browser::new(&program).submit("/.auth/register", "/.auth/register", &form("second", "OWNER@example.com")).await;
+    let taken = Browser::new(&program)
+        .submit("/.auth/register", "/.auth/register", &form("second", "HOLDER@example.com"))
+        .await;
     assert_eq!((free.status, free.location()), (taken.status, taken.location()));
-    let mail = mailbox.wait_for("owner@example.com", "").await;
+    let mail = mailbox.wait_for("holder@example.com", "").await;
     assert!(!mail.text.contains("confirm?token"), "no way in for the one who typed it: {}", mail.text);
     mailbox.wait_for("free@example.com", "").await;
 }

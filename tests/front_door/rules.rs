@@ -48,7 +48,7 @@ async fn ruled() -> (Upstream, Program) {
     program.ready().await;
     program.add_person("ada", PASSWORD, false);
     program.add_person("sam", PASSWORD, false);
-    program.run(&["user", "groups", "sam", "--set", "staff"], "");
+    program.run(&["user", "groups", "sam", "staff"], "");
     (upstream, program)
 }
 

@@ -76,7 +76,7 @@ async fn idle_sessions_end_and_used_ones_slide() {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     clock.advance(Duration::from_secs(11 * 60));
-    let login = browser.get("/").await.expect(303).location().to_owned();
+    let login = browser.get("/page").await.expect(303).location().to_owned();
     let page = browser.get(&login).await.expect(200);
     assert!(page.words().contains("Your session ended. Sign in to go back to"), "{}", page.words());
 }
@@ -404,13 +404,13 @@ async fn taking_a_group_away_acts_within_a_second() {
     })
     .await;
     browser.get("/staff/").await.expect(403);
-    program.run(&["user", "groups", "ada", "--set", "staff,wiki"], "");
+    program.run(&["user", "groups", "ada", "staff", "wiki"], "");
     eventually("the group", Duration::from_secs(1), async || {
         (browser.clone().get("/staff/").await.status == 200).then_some(())
     })
     .await;
     assert_eq!(upstream.last().field("remote-groups"), Some("staff,wiki"));
-    program.run(&["user", "groups", "ada", "--set", "wiki"], "");
+    program.run(&["user", "groups", "ada", "wiki"], "");
     eventually("its end", Duration::from_secs(1), async || {
         (browser.clone().get("/staff/").await.status == 403).then_some(())
     })

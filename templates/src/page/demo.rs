@@ -66,7 +66,7 @@ impl Demo<'_> {
                 h2 { "Who you are" }
                 dl {
                     @for (name, value) in self.received() {
-                        div { dt { (meaning(name)) " " code { (name) } } dd { (value) } }
+                        div { dt { (meaning(name)) " " code { (titled(name)) } } dd { (value) } }
                     }
                 }
                 p.note { "Whatever a visitor sends under these names is removed; these values were written by Vestibule." }
@@ -77,7 +77,7 @@ impl Demo<'_> {
     fn request(&self) -> Markup {
         html! {
             h2 { "The whole request" }
-            pre tabindex="0" { (self.method) " " (self.target) "\n" @for (name, value) in self.fields { (name) ": " (value) "\n" } }
+            pre tabindex="0" { (self.method) " " (self.target) "\n" @for (name, value) in self.fields { (titled(name)) ": " (value) "\n" } }
         }
     }
 
@@ -94,6 +94,15 @@ impl Demo<'_> {
         let is_identity = |name: &str| self.identity.iter().any(|field| field.eq_ignore_ascii_case(name));
         self.fields.iter().copied().filter(move |(name, _)| is_identity(name))
     }
+}
+
+/// `Remote-User` of `remote-user`: as configuration and documentation write names.
+fn titled(name: &str) -> String {
+    let word = |word: &str| {
+        let mut letters = word.chars();
+        letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_ascii_uppercase(), letters.as_str()))
+    };
+    name.split('-').map(word).collect::<Vec<_>>().join("-")
 }
 
 /// What the customary names mean; a name of the operator's own speaks for itself.

@@ -192,6 +192,8 @@ impl Program {
     /// Waits until `/readyz` says 200.
     pub async fn ready(&self) -> &Self {
         eventually("/readyz", Duration::from_secs(20), async || {
+            // The public listener is bound first.
+            drop(tokio::net::TcpStream::connect(self.operations).await.ok()?);
             let (came, _) = super::raw::exchange(
                 self.operations,
                 b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
