@@ -85,9 +85,15 @@ pub fn serve(mut config: Config) -> Result<(), ServeError> {
         let threads = threads::count();
         listener.run(threads, threads::make(&config, &rooms), signals.first())
     }));
+    // After a second signal a data thread may still be busy, and its thread is joined on this runtime.
+    accept.shutdown_background();
     drain.abort();
-    service.block_on(close(rooms, served.is_ok()));
-    service.shutdown_timeout(LAST_WORK);
+    if served.is_ok() {
+        service.block_on(close(rooms));
+        service.shutdown_timeout(LAST_WORK);
+    } else {
+        service.shutdown_background();
+    }
     info!("ended");
     served
 }
@@ -107,10 +113,8 @@ async fn until_second(signals: &Signals, run: impl Future<Output = ()>) -> Resul
     }
 }
 
-async fn close(rooms: Rooms, patient: bool) {
-    if patient {
-        rooms.post.flush(LAST_MAILS).await;
-    }
+async fn close(rooms: Rooms) {
+    rooms.post.flush(LAST_MAILS).await;
     // Uses of the last minute, so that nobody is idle a minute too early after a restart.
     if tokio::time::timeout(LAST_WORK, rooms.sessions.flush()).await.is_err() {
         error!("the last activity was not written in time");

@@ -20,7 +20,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// Not makeable or not writable.
-    #[error("data_dir: {} cannot be written by the user Vestibule runs as (uid {uid}). Run: chown -R {uid}:{gid} {}", path.display(), path.display())]
+    #[error("data_dir: {} cannot be written by the user Vestibule runs as (uid {uid}). Run: `chown -R {uid}:{gid} {}`", path.display(), path.display())]
     Forbidden {
         /// The folder.
         path: PathBuf,
@@ -58,6 +58,8 @@ pub enum DataError {
 /// # Errors
 /// [`DataError::Forbidden`] names the command to run.
 pub fn open(folder: &Path) -> Result<(), DataError> {
+    // Whatever is written from here on (databases hold password hashes) is nobody else's, whatever the folder's own mode is.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let at = |source| refused(folder, source);
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(at)?;
     let probe = folder.join(format!(".writable-{}", std::process::id()));
@@ -162,6 +164,6 @@ mod tests {
     #[test]
     fn a_folder_of_somebody_else_names_the_command_to_run() {
         let refused = refused(Path::new("/data"), ErrorKind::PermissionDenied.into()).to_string();
-        assert!(refused.contains("Run: chown -R ") && refused.ends_with(" /data"), "{refused}");
+        assert!(refused.contains("Run: `chown -R ") && refused.ends_with(" /data`"), "{refused}");
     }
 }

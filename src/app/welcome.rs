@@ -64,9 +64,8 @@ fn text(
     row("Mail", mail(&config.mail.transport));
     row("Operations", operations.map_or("off".into(), |at| format!("http://{at}/healthz, /readyz")));
     for warning in &config.warnings {
-        let _ = write!(text, "\n  Warning: {warning}.");
+        let _ = write!(text, "\n  Warning: {warning}.\n");
     }
-    text.push('\n');
     text
 }
 

@@ -74,9 +74,12 @@ impl From<Refusal> for Failure {
         };
         let sentence = match &refusal {
             Refusal::Fields(fields) => {
-                let lines: Vec<_> = fields.iter().map(|field| format!("{}: {}", field.field, field.message)).collect();
-                lines.join("\n")
+                // A form's field is a flag here.
+                let flag = |field: &str| format!("--{}", field.replace('_', "-"));
+                let lines = fields.iter().map(|field| format!("{}: {}", flag(field.field), field.message));
+                lines.collect::<Vec<_>>().join("\n")
             }
+            Refusal::LastAdministrator => "This is the last administrator: make somebody else one first.".into(),
             other => causes(other),
         };
         Self::new(code, sentence)
