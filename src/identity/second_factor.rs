@@ -191,11 +191,8 @@ impl Identity {
             }
             Ok(Checked::Wrong) => Ok(wrong()),
             Ok(Checked::Spent) => Ok(Judged::Spent { until: started.sent_at.plus(pending::LIFE) }),
-            Ok(Checked::Gone) => {
-                inner.tries.take_back(account);
-                ticket.undo();
-                Ok(Judged::Gone)
-            }
+            // Counted, too: a volley that outlives its verification must not win tries back for later ones.
+            Ok(Checked::Gone) => Ok(Judged::Gone),
             Err(error) => {
                 inner.tries.take_back(account);
                 ticket.undo();
