@@ -71,7 +71,7 @@ async fn walk(program: &Program, window: &Window, pictures: bool) {
     window.sees("•••• 56").await;
     picture("second-factor-code").await;
     window.fill("code", &code).await;
-    window.press("Turn on").await;
+    window.press("Enable").await;
     window.sees("•••• 56").await;
     picture("second-factor-on").await;
     window.open_page(&format!("{}/.auth/logout", program.origin())).await;
@@ -171,7 +171,7 @@ async fn error_pages_look_right() {
     for (path, name, words) in [
         ("/staff/x", "error-403", "group staff"),
         ("/a%2Fb", "error-400", "allow_encoded"),
-        ("/.auth/nowhere", "error-404", "Back"),
+        ("/.auth/nowhere", "error-404", "There is nothing here"),
         ("/.auth/password/reset?token=made-up", "dead-link", "link"),
     ] {
         window.open_page(&format!("{origin}{path}")).await;

@@ -171,7 +171,7 @@ async fn no_spelling_of_a_path_opens_what_it_should_not() {
             let arrived = upstream.last().target;
             let lower = percent_encoding::percent_decode_str(&arrived.to_lowercase()).decode_utf8_lossy().into_owned();
             assert!(
-                lower.starts_with("/public/") && !lower.contains("admin") && !lower.contains(".."),
+                lower.starts_with("/public/") && !lower.contains("..") && !lower.contains('\\'),
                 "{target} opened as {arrived}"
             );
         } else {

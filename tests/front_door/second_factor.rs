@@ -206,7 +206,7 @@ async fn an_expired_code_asks_for_a_new_one() {
     stage.twilio.advance(Duration::from_secs(601));
     let reply = answer(&mut browser, &code).await;
     assert_eq!(reply.status, 401, "{}", reply.words());
-    assert!(reply.words().contains("Ask for a new one"), "{}", reply.words());
+    assert!(reply.words().contains("Ask for a new code"), "{}", reply.words());
     assert!(browser.session_cookie().is_none());
 }
 

@@ -48,6 +48,7 @@ impl Window {
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
+            "--hide-scrollbars",
             "--force-color-profile=srgb",
         ] {
             wanted.add_arg(argument).unwrap();
