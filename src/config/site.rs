@@ -308,5 +308,5 @@ fn canonical(path: &str) -> Result<String, String> {
     Ok(canonical)
 }
 
-/// Encodings that two readers of a path read differently.
-const AMBIGUOUS: [&str; 4] = ["%2F", "%5C", "%00", "%23"];
+/// Encodings that two readers of a path read differently; `%25` also stands for a `%` that encodes nothing.
+const AMBIGUOUS: [&str; 7] = ["%2F", "%5C", "%00", "%23", "%25", "%C0", "%C1"];

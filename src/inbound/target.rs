@@ -88,7 +88,9 @@ fn step(special: &str, out: &mut String) -> (Option<&'static str>, usize) {
     }
 }
 
-const AMBIGUOUS: [(u8, &str); 4] = [(b'/', "%2F"), (b'\\', "%5C"), (0, "%00"), (b'#', "%23")];
+/// Encodings two readers may read differently, and the names by which a site may allow them. The last two begin overlong UTF-8 forms of ASCII (RFC 3629 §10): never valid, and read as `.` or `/` by some.
+const AMBIGUOUS: [(u8, &str); 6] =
+    [(b'/', "%2F"), (b'\\', "%5C"), (0, "%00"), (b'#', "%23"), (0xc0, "%C0"), (0xc1, "%C1")];
 
 fn hex(digits: &str) -> Option<u8> {
     // `from_str_radix` alone would take "+f".
@@ -164,6 +166,7 @@ mod tests {
     #[test]
     fn ambiguous_encodings_are_named_once_each() {
         assert_eq!(target("/a%2f%2F%5c%00%23").ambiguous, ["%2F", "%5C", "%00", "%23"]);
+        assert_eq!(target("/..%c0%af..%C1%9c").ambiguous, ["%C0", "%C1"]);
         assert_eq!(target("/a\\b%zz%+f").ambiguous, ["\\", "%"]);
         assert!(target("/a%20b?c=%2F\\%").ambiguous.is_empty(), "queries never take part");
     }
