@@ -41,7 +41,7 @@ struct Quick {
     /// The site behind: demo, or like http://127.0.0.1:3000
     #[arg(long, value_name = "URL", global = true)]
     upstream: Option<String>,
-    /// What people type, like `https://wiki.example.com`
+    /// What people type, like <https://wiki.example.com>
     #[arg(long, value_name = "URL", global = true)]
     url: Option<String>,
 }

@@ -24,7 +24,7 @@ mod tree;
 mod units;
 pub mod verify;
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use self::{problem::Problems, reader::Section, tree::Node};
 pub use self::{
@@ -65,6 +65,8 @@ pub struct Config {
     pub log: log::Log,
     /// Sentences for the operator that do not stop the start (plain http on a private address, ...).
     pub warnings: Vec<String>,
+    /// Where the keys that `vestibule check` reaches for were given.
+    places: BTreeMap<String, Place>,
 }
 
 impl Config {
@@ -106,7 +108,9 @@ impl Config {
             limits: limits::read(root.section("limits")),
             log: log::read(root.section("log")),
             warnings: Vec::new(),
+            places: BTreeMap::new(),
         };
+        config.places = places(tree, config.sites.len());
         config.mail.allow_console |= allow_console;
         config.verify.allow_console |= allow_console;
         root.finish();
@@ -116,6 +120,22 @@ impl Config {
         }
         config
     }
+
+    /// Where a key that names something to reach was given: `session.store`, `site.0.upstream`.
+    #[must_use]
+    pub fn place_of(&self, key: &str) -> &Place {
+        self.places.get(key).unwrap_or(&Place::Default)
+    }
+}
+
+fn places(tree: &Node, sites: usize) -> BTreeMap<String, Place> {
+    let fixed = ["data_dir", "accounts.database", "session.store", "mail.transport"].map(str::to_owned);
+    let keys = fixed.into_iter().chain((0..sites).map(|index| format!("site.{index}.upstream")));
+    let given = |key: String| {
+        let node = tree.get(&key).or_else(|| tree.get(&format!("{key}_file")))?;
+        Some((key, node.place.clone()))
+    };
+    keys.filter_map(given).collect()
 }
 
 const DEFAULT_DATA_DIR: &str = "data";

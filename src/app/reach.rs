@@ -63,7 +63,8 @@ async fn all(config: &Config) -> Result<Vec<Reached>, ServeError> {
         let patience = config.limits.upstream_connect + PATIENCE;
         let found =
             bounded(patience, async { Proxy::reach(site, &config.limits).await.map_err(|error| causes(&*error)) });
-        let result = found.await.map(|()| format!("{} answers", site.upstream.authority()));
+        let authority = site.upstream.authority();
+        let result = found.await.map(|()| format!("{authority} answers")).map_err(|why| format!("{authority}: {why}"));
         reached.push(Reached { key: format!("site.{index}.upstream"), result });
     }
     Ok(reached)

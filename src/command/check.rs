@@ -14,7 +14,7 @@ pub(super) fn run(config: &Config) -> Result<(), Failure> {
             Ok(found) => say(&format!("  ok      {}: {found}", reached.key)),
             Err(reason) => {
                 failed += 1;
-                say(&format!("  FAILED  {}: {reason}", reached.key));
+                say(&format!("  FAILED  {}: {}: {reason}", config.place_of(&reached.key), reached.key));
             }
         }
     }

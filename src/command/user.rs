@@ -50,7 +50,7 @@ pub(super) enum User {
     Delete {
         /// Username or e-mail address
         name: String,
-        /// Do not ask
+        /// Do not ask (nobody is asked where there is no terminal)
         #[arg(long, short)]
         yes: bool,
     },
@@ -79,7 +79,7 @@ pub(super) struct Add {
     /// E-mail address
     #[arg(long)]
     email: Option<String>,
-    /// Given name
+    /// Given name; without both names, the username stands for them
     #[arg(long)]
     first_name: Option<String>,
     /// Family name
@@ -139,8 +139,15 @@ fn add(person: Add, config: &Config) -> Result<(), Failure> {
         None if password::at_a_terminal() && !person.password_stdin => password::ask_openly(question),
         None => Err(Failure::new(DATA, format!("{flag} is missing."))),
     };
-    let first_name = ask(person.first_name, "--first-name", "First name: ")?;
-    let last_name = ask(person.last_name, "--last-name", "Last name: ")?;
+    // Who adds people by a script may know no more of them than a name and an address.
+    let unasked = !password::at_a_terminal() || person.password_stdin;
+    let (first_name, last_name) = match (person.first_name, person.last_name) {
+        (None, None) if unasked => (person.username.clone(), String::new()),
+        (first, last) if unasked => (first.unwrap_or_default(), last.unwrap_or_default()),
+        (first, last) => {
+            (ask(first, "--first-name", "First name: ")?, ask(last, "--last-name", "Last name (may stay empty): ")?)
+        }
+    };
     let email = ask(person.email, "--email", "E-mail address: ")?;
     let chosen = password::choose(person.password_stdin, &Entropy::System)?;
     let addition = Addition {

@@ -25,14 +25,13 @@ pub enum Place {
 }
 
 impl Place {
-    /// The layer's rank: flag > environment > Twilio's variables > file > default.
+    /// The layer's rank: flag > environment (Twilio's variables with it) > file > default.
     pub(super) fn layer(&self) -> u8 {
         match self {
             Self::Default => 0,
             Self::File { .. } => 1,
-            Self::Twilio(_) => 2,
-            Self::Environment(_) => 3,
-            Self::Flag(_) => 4,
+            Self::Twilio(_) | Self::Environment(_) => 2,
+            Self::Flag(_) => 3,
         }
     }
 }

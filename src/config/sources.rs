@@ -80,13 +80,25 @@ fn put(root: &mut Node, path: &[&str], node: Node, problems: &Problems) {
     let key = path.join(".");
     // A short name and a long one for the same key, both in the environment: neither is meant more.
     if let Some(earlier) = root.get(&key)
-        && matches!((&earlier.place, &place), (Place::Environment(a), Place::Environment(b)) if a != b)
-        && !matches!(earlier.value, Value::Table(_) | Value::List(_))
+        && twice_in_the_environment(earlier, &node)
     {
         problems.add(&place, &key, format!("given twice: in {} and in {place}. Keep one", earlier.place));
     }
     if let Err(message) = root.set(path, node) {
         problems.add(&place, &key, message);
+    }
+}
+
+/// Under two names. Twilio's own names may say the same thing once more.
+fn twice_in_the_environment(earlier: &Node, later: &Node) -> bool {
+    match (&earlier.place, &later.place) {
+        (Place::Environment(a), Place::Environment(b)) => {
+            a != b && !matches!(earlier.value, Value::Table(_) | Value::List(_))
+        }
+        (Place::Twilio(_), Place::Environment(_)) => {
+            !matches!((&earlier.value, later.raw.as_deref()), (Value::Text(a), Some(b)) if a == b)
+        }
+        _ => false,
     }
 }
 

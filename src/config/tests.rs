@@ -43,7 +43,9 @@ fn refuses(table: &[Trap<'_>]) {
 
 #[test]
 fn the_shipped_file_says_nothing_but_the_defaults() {
-    let shipped = load(include_str!("../../config.toml"), &[]).unwrap();
+    let mut shipped = load(include_str!("../../config.toml"), &[]).unwrap();
+    // Only where it says so differs.
+    shipped.places.clear();
     let empty = load("", &[]).unwrap();
     assert_eq!(format!("{shipped:?}"), format!("{empty:?}"));
     assert_eq!(empty.accounts.registration, Registration::Open);
@@ -257,6 +259,23 @@ fn each_trap_has_its_own_sentence() {
             &["given twice", "VESTIBULE_URL", "VESTIBULE_PORTAL__URL"],
         ),
         ("[listen]\nhttps = \"0.0.0.0:443\"", &[], &["config.toml:2:9: listen.https", "certificate"]),
+    ]);
+}
+
+#[test]
+fn a_secret_under_two_names_of_the_environment_names_both() {
+    const REST: &str = "[verify]\naccount_sid = \"AC1\"\nservice_sid = \"VA1\"";
+    let both = |other| ["given twice", "TWILIO_AUTH_TOKEN", other];
+    let (inline, file) = ("VESTIBULE_VERIFY__AUTH_TOKEN", "VESTIBULE_VERIFY__AUTH_TOKEN_FILE");
+    refuses(&[
+        (REST, &[("TWILIO_AUTH_TOKEN", "one"), (inline, "other")], &both(inline)),
+        (REST, &[("TWILIO_AUTH_TOKEN", "one"), (file, "/x")], &both(file)),
+    ]);
+}
+
+#[test]
+fn each_trap_of_sites_and_values_has_its_own_sentence() {
+    refuses(&[
         (
             "[[site]]\nhost = \"a.example\"\n[[site]]\nhost = \"A.example.\"",
             &[],
@@ -329,7 +348,7 @@ fn a_secret_in_a_file_loses_its_last_newline_and_a_higher_layer_wins() {
     assert_eq!(token(&[]), "inline");
     assert_eq!(token(&[("VESTIBULE_VERIFY__AUTH_TOKEN_FILE", &file)]), "from the file");
     assert_eq!(token(&[("TWILIO_AUTH_TOKEN", "customary")]), "customary");
-    assert_eq!(token(&[("TWILIO_AUTH_TOKEN", "customary"), ("VESTIBULE_VERIFY__AUTH_TOKEN", "own")]), "own");
+    assert_eq!(token(&[("TWILIO_AUTH_TOKEN", "own"), ("VESTIBULE_VERIFY__AUTH_TOKEN", "own")]), "own");
 }
 
 #[test]

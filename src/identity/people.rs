@@ -21,7 +21,7 @@ use crate::{storage::Tx, world::UnixMillis};
 pub struct Addition {
     /// 1–64 code points.
     pub first_name: String,
-    /// 1–64 code points.
+    /// 0–64 code points: some have one name only.
     pub last_name: String,
     /// `[a-z0-9._-]{2,32}` after folding case.
     pub username: String,
@@ -46,16 +46,21 @@ impl Identity {
             groups.push(self.inner.settings.accounts.admin_group.clone());
         }
         let groups = judge_groups(&groups)?;
+        let one_name = addition.last_name.trim().is_empty();
         let typed = NewAccount {
+            // Forms ask for both names; judged with the first in its place, it stays empty.
+            last_name: if one_name { addition.first_name.clone() } else { addition.last_name },
             first_name: addition.first_name,
-            last_name: addition.last_name,
             username: addition.username,
             email: addition.email,
             password: addition.password.clone(),
             password_confirm: addition.password,
         };
         let place = self.inner.hasher.enter()?;
-        let person = self.judge_person(&place, typed, async |_, _, _| Ok(())).await?;
+        let mut person = self.judge_person(&place, typed, async |_, _, _| Ok(())).await?;
+        if one_name {
+            person.last_name.clear();
+        }
         let hash = place.hash(&person.password, &self.inner.entropy).await?;
         let ledger = &self.inner.ledger;
         let mut tx = ledger.db().write().await?;

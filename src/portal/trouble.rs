@@ -14,7 +14,7 @@ use super::{
     hops::{self, Hop},
     respond::{self, Guard},
     route,
-    visit::{Room, Visit, encoded},
+    visit::{Room, Visit, called, encoded},
 };
 use crate::{
     config::{
@@ -109,7 +109,12 @@ impl Room {
     }
 
     fn trouble_page(&self, view: Option<&View>, status: StatusCode, trouble: Trouble<'_>) -> Answer {
-        let frame = view.map_or_else(|| self.frame(None, ""), |view| self.bare_frame(view));
+        let mut frame = view.map_or_else(|| self.frame(None, ""), |view| self.bare_frame(view));
+        let origin = self.settings.portal.url.origin();
+        if let Trouble::UnknownHost { .. } = trouble {
+            // A path would lead to the unknown host again.
+            frame.back = Some(&origin);
+        }
         let reference = view.map_or("", |view| &*view.id.0);
         respond::page(status, Guard::Page, TroublePage { frame, trouble, reference }.render())
     }
@@ -263,7 +268,7 @@ pub(super) fn origin_sentence(room: &Room, view: &View) -> String {
 fn trouble(problem: &Problem) -> Trouble<'_> {
     match problem {
         Problem::BadRequest(what) => Trouble::BadRequest(what),
-        Problem::Forbidden { name, wanted } => Trouble::Forbidden { name, wanted },
+        Problem::Forbidden { name, wanted } => Trouble::Forbidden { name: called(name, ""), wanted },
         Problem::NotFound => Trouble::NotFound,
         Problem::Method(_) => Trouble::Method,
         Problem::Timeout => Trouble::Timeout,

@@ -234,8 +234,8 @@ impl Room {
     }
 }
 
-/// What the bar calls somebody: the given name.
-fn called<'n>(name: &'n str, username: &'n str) -> &'n str {
+/// What pages call somebody: the given name.
+pub(super) fn called<'n>(name: &'n str, username: &'n str) -> &'n str {
     name.split_whitespace().next().unwrap_or(username)
 }
 

@@ -89,7 +89,7 @@ impl Frame<'_> {
                             span { (self.site_name) }
                         }
                         @if let Some(person) = self.person {
-                            span.who { "Signed in as " strong { (person.name) } }
+                            span.who { "Signed in as " (person.name) }
                             (self.account_links(sheet.section))
                         }
                     }

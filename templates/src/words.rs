@@ -64,8 +64,8 @@ impl Channel {
     /// "We sent a code by SMS to •••• 42."
     pub(crate) fn sent_to(self, masked: &str) -> Markup {
         html! {
-            @if self == Self::Call { "We're calling " strong { (masked) } " to read you a code." }
-            @else { "We sent a code " (self.by()) " to " strong { (masked) } "." }
+            @if self == Self::Call { "We're calling " (masked) " to read you a code." }
+            @else { "We sent a code " (self.by()) " to " (masked) "." }
         }
     }
 }
@@ -107,7 +107,7 @@ impl Notice<'_> {
     pub(crate) fn words(&self) -> Markup {
         html! {
             @match self {
-                Self::SessionEnded(Some(to)) => { "Your session ended. Sign in to go back to " strong { (to) } "." }
+                Self::SessionEnded(Some(to)) => { "Your session ended. Sign in to go back to " (to) "." }
                 Self::SessionEnded(None) => "Your session ended. Sign in to go on.",
                 Self::SignedOut => "You are signed out.",
                 Self::PasswordReset => "Your password is changed, and you are signed out everywhere. Sign in with the new one.",

@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "the support is shared by suites that use parts of it")]
 
 mod browser;
+mod command_line;
 mod getting_in;
 mod layers;
 mod passwords;

@@ -101,7 +101,7 @@ async fn the_forbidden_get_a_page_that_names_them_and_never_a_loop() {
     let mut ada = Browser::new(&program).signed_in("ada", PASSWORD).await;
     let reply = ada.get("/admin").await.expect(403);
     assert!(reply.words().contains("this page is for group staff"), "{}", reply.words());
-    assert!(reply.words().contains("You're signed in as Test ada"), "{}", reply.words());
+    assert!(reply.words().contains("You're signed in as Test, but this page is for"), "{}", reply.words());
 }
 
 #[tokio::test]
@@ -241,6 +241,8 @@ async fn spellings_of_one_host_are_one_site() {
         let reply = ada.get("/public/x").await.expect(421);
         let words = reply.words();
         assert!(words.contains(host) && words.contains("localhost") && words.contains("portal.url"), "{words}");
+        let link = format!("href=\"{}\"", program.origin());
+        assert!(reply.text().contains(&link), "its one link leads out of here: {}", reply.text());
     }
     assert!(upstream.seen().is_empty());
 }

@@ -36,10 +36,7 @@ pub(super) fn enable(name: &str, config: &Config) -> Result<(), Failure> {
 pub(super) fn delete(name: &str, yes: bool, config: &Config) -> Result<(), Failure> {
     with(config, async |identity| {
         let account = find(&identity, name).await?;
-        if !yes {
-            if !password::at_a_terminal() {
-                return Err(Failure::new(DATA, "Nobody is there to be asked: say --yes if you mean it."));
-            }
+        if !yes && password::at_a_terminal() {
             let question = format!("Delete {} for good? Type the username {}: ", account.name(), account.username);
             if password::ask_openly(&question)? != account.username {
                 return Err(Failure::new(DATA, "Nothing was deleted."));

@@ -54,7 +54,7 @@ impl SignIn<'_> {
             &Sheet::new("Sign in", self.alert.is_some()),
             &html! {
                 h1 { "Sign in to " (frame.site_name) }
-                @if let Some(to) = self.to_label { p.lead { "to continue to " strong { (to) } } }
+                @if let Some(to) = self.to_label { p.lead { "to continue to " (to) } }
                 (notice(self.notice))
                 (form::above(self.alert, &[]))
                 (form::post(frame, "login", &fields))

@@ -116,9 +116,9 @@ impl Trouble<'_> {
                 Self::Throttled { until } => p { "Too many tries. Wait until " (time::minute(*until)) ", then try again." },
                 Self::HeadTooLarge => p { "Its address or its cookies are too long. Clear the cookies of this site and try again." },
                 Self::Internal => p { "It is not your fault. Try again; if it stays, tell the administrator the reference below." },
-                Self::BadGateway { site } => p { strong { (site) } " isn't answering. Try again in a minute." },
+                Self::BadGateway { site } => p { (site) " isn't answering. Try again in a minute." },
                 Self::Resting => p { "Sign-in is resting for a moment. Your session is safe; reload in a few seconds." },
-                Self::GatewayTimeout { site } => p { strong { (site) } " took too long to answer. Try again in a minute." },
+                Self::GatewayTimeout { site } => p { (site) " took too long to answer. Try again in a minute." },
             }
         }
     }
@@ -145,8 +145,8 @@ fn forbidden(name: &str, wanted: &str) -> Markup {
         @match (name, wanted) {
             ("", "") => "This page is open to nobody here.",
             ("", wanted) => { "This page is for " (wanted) "." }
-            (name, "") => { "You're signed in as " strong { (name) } ", but this page is not open to you." }
-            (name, wanted) => { "You're signed in as " strong { (name) } ", but this page is for " (wanted) "." }
+            (name, "") => { "You're signed in as " (name) ", but this page is not open to you." }
+            (name, wanted) => { "You're signed in as " (name) ", but this page is for " (wanted) "." }
         }
     }
 }
