@@ -6,15 +6,21 @@
 
 mod browser;
 mod command_line;
+mod enrolment;
+mod forms;
 mod getting_in;
 mod layers;
+mod limits;
 mod passwords;
 mod profile;
+mod provider;
 mod proxying;
 mod registration;
 mod rules;
 mod running;
 mod second_factor;
 mod sessions;
+mod stores;
 mod support;
 mod twilio;
+mod wires;

@@ -5,22 +5,13 @@ use std::time::Duration;
 use crate::support::{
     client::Browser,
     eventually,
-    people::{OTHER_PASSWORD, PASSWORD},
+    people::{OTHER_PASSWORD, PASSWORD, site},
     program::{Program, Setup},
     services::{self, Redis},
     upstream::Upstream,
 };
 
-async fn site(setup: impl FnOnce(Setup) -> Setup) -> (Upstream, Program, Browser) {
-    let upstream = Upstream::start().await;
-    let program = setup(Setup::before(&upstream.url())).start().await;
-    program.ready().await;
-    program.add_person("ada", PASSWORD, false);
-    let browser = Browser::new(&program).signed_in("ada", PASSWORD).await;
-    (upstream, program, browser)
-}
-
-fn with_redis(redis: &Redis) -> impl FnOnce(Setup) -> Setup {
+pub fn with_redis(redis: &Redis) -> impl FnOnce(Setup) -> Setup {
     let store = format!("store = \"{}\"\n", redis.url());
     move |mut setup| {
         setup.session += &store;
@@ -265,118 +256,6 @@ async fn cookies_with_a_wrong_mac_cost_no_lookup() {
 }
 
 #[tokio::test]
-async fn the_embedded_store_keeps_sessions_across_restart_and_kill() {
-    let (_upstream, mut program, mut browser) = site(|setup| setup).await;
-    browser.get("/").await.expect(200);
-    program.kill();
-    program.resume().await;
-    program.ready().await;
-    browser.get("/").await.expect(200);
-    program.terminate().await;
-    program.resume().await;
-    program.ready().await;
-    browser.get("/").await.expect(200);
-    browser.submit("/.auth/logout", "/.auth/logout", &[]).await.expect(303);
-    let ended = browser.clone();
-    program.kill();
-    program.resume().await;
-    program.ready().await;
-    ended.clone().get("/").await.expect(303);
-}
-
-#[tokio::test]
-async fn redis_restarted_with_data_keeps_everyone_signed_in() {
-    let mut redis = Redis::start().await;
-    let (_upstream, program, mut browser) = site(with_redis(&redis)).await;
-    redis.stop();
-    let reply = browser.get("/").await.expect(503);
-    assert!(reply.field("retry-after").parse::<u32>().is_ok());
-    assert!(reply.set_cookies().is_empty(), "the cookie stays: {:?}", reply.set_cookies());
-    assert!(reply.words().contains("Your session is safe"), "{}", reply.words());
-    let login = Browser::new(&program).get("/.auth/login").await;
-    assert!(login.status == 200 || login.status == 503, "the portal answers: {}", login.status);
-    redis.resume().await;
-    eventually("recovery by itself", Duration::from_secs(10), async || {
-        (browser.clone().get("/").await.status == 200).then_some(())
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn redis_flushed_means_signing_in_again_without_errors_or_loops() {
-    let redis = Redis::start().await;
-    let (_upstream, _program, mut browser) = site(with_redis(&redis)).await;
-    redis.command(&["FLUSHALL"]).await;
-    let login = browser.get("/page").await.expect(303).location().to_owned();
-    browser.get(&login).await.expect(200);
-    browser.sign_in("ada", PASSWORD).await.expect(303);
-    browser.get("/page").await.expect(200);
-}
-
-#[tokio::test]
-async fn silent_redis_is_not_an_anonymous_visitor() {
-    let redis = Redis::start().await;
-    let (_upstream, _program, browser) = site(with_redis(&redis)).await;
-    redis.signal("STOP");
-    let reply = browser.clone().get("/").await;
-    redis.signal("CONT");
-    assert_eq!(reply.status, 503, "{:?}", reply.fields);
-    eventually("recovery by itself", Duration::from_secs(10), async || {
-        (browser.clone().get("/").await.status == 200).then_some(())
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_client_that_leaves_during_the_lookup_deletes_nothing() {
-    let redis = Redis::start().await;
-    let (_upstream, program, browser) = site(with_redis(&redis)).await;
-    redis.signal("STOP");
-    let (name, value) = browser.session_cookie().unwrap();
-    for _ in 0..5 {
-        let mut socket = tokio::net::TcpStream::connect(program.http).await.unwrap();
-        let ask =
-            format!("GET / HTTP/1.1\r\nHost: localhost:{}\r\nCookie: {name}={value}\r\n\r\n", program.http.port());
-        tokio::io::AsyncWriteExt::write_all(&mut socket, ask.as_bytes()).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    redis.signal("CONT");
-    eventually("the session to answer", Duration::from_secs(10), async || {
-        (browser.clone().get("/").await.status == 200).then_some(())
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn two_nodes_share_sessions_and_sign_out_reaches_both_within_a_second() {
-    let redis = Redis::start().await;
-    let upstream = Upstream::start().await;
-    let database = services::postgres_database().await;
-    let node = async || {
-        let mut setup = with_redis(&redis)(Setup::before(&upstream.url()));
-        setup.url = "http://localhost:1234".into();
-        setup.accounts += &format!("database = \"{database}\"\n");
-        setup.extra = "[secrets]\ncurrent = \"0123456789abcdef0123456789abcdef0123456789abcdef\"\n".into();
-        let program = setup.start().await;
-        program.ready().await;
-        program
-    };
-    let (one, two) = (node().await, node().await);
-    one.add_person("ada", PASSWORD, false);
-    let mut browser = Browser::new(&one);
-    browser.authority = "localhost:1234".into();
-    browser.sign_in("ada", PASSWORD).await.expect(303);
-    let mut on_two = browser.clone();
-    on_two.address = two.http;
-    on_two.get("/").await.expect(200);
-    browser.submit("/.auth/logout", "/.auth/logout", &[]).await.expect(303);
-    eventually("sign-out on the other node", Duration::from_secs(1), async || {
-        (on_two.clone().get("/").await.status == 303).then_some(())
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn disabling_by_the_command_line_acts_within_a_second() {
     for redis in [None, Some(Redis::start().await)] {
         let (_upstream, program, mut browser) = site(|setup| match &redis {
@@ -413,19 +292,6 @@ async fn taking_a_group_away_acts_within_a_second() {
     program.run(&["user", "groups", "ada", "wiki"], "");
     eventually("its end", Duration::from_secs(1), async || {
         (browser.clone().get("/staff/").await.status == 403).then_some(())
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_change_made_while_redis_was_down_is_applied_when_it_is_back() {
-    let mut redis = Redis::start().await;
-    let (_upstream, program, browser) = site(with_redis(&redis)).await;
-    redis.stop();
-    program.run(&["user", "disable", "ada"], "");
-    redis.resume().await;
-    eventually("the end of the session", Duration::from_secs(10), async || {
-        (browser.clone().get("/").await.status == 303).then_some(())
     })
     .await;
 }

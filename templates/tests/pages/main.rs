@@ -67,7 +67,7 @@ fn the_demo_shows_the_identity_and_the_whole_request() {
     let demo = |identity| Demo { portal: "/.auth", method: "GET", target: "/a?b=1", fields: &fields, identity };
     let page = demo(&["Remote-User"]).render().into_string();
     for part in
-        ["<style>:root{", "<dd>ada</dd>", "GET /a?b=1\nhost: localhost:8080\nREMOTE-USER: ada\n", "/.auth/profile"]
+        ["<style>:root{", "<dd>ada</dd>", "GET /a?b=1\nHost: localhost:8080\nREMOTE-USER: ada\n", "/.auth/profile"]
     {
         assert!(page.contains(part), "{part} is missing in {page}");
     }

@@ -1,0 +1,135 @@
+//! SCENARIOS 39, 40: upstreams that fail, sizes and times that are bounded.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Method;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::support::{
+    client::Browser,
+    people::{PASSWORD, cookie_line, site},
+    program::Setup,
+    raw,
+    upstream::Upstream,
+};
+
+#[tokio::test]
+async fn upstream_troubles_have_their_pages() {
+    let (_upstream, _program, mut browser) = site(|mut setup| {
+        setup.limits = "upstream_response = \"500ms\"\n".into();
+        setup
+    })
+    .await;
+    let silent = browser.get("/slow/3000").await.expect(504);
+    assert!(silent.field("content-type").starts_with("text/html"));
+    browser.get("/drop").await.expect(502);
+    assert_eq!(browser.get("/status/503").await.status, 503, "the site's own errors pass");
+    assert_eq!(browser.get("/close").await.expect(200).text(), "close");
+    browser.get("/").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_refused_upstream_is_named_to_visitors_by_its_site_only() {
+    let upstream = Upstream::start().await;
+    let gone = upstream.address;
+    drop(upstream);
+    let program = Setup::before(&format!("http://{gone}")).start().await;
+    program.ready().await;
+    program.add_person("ada", PASSWORD, false);
+    let mut browser = Browser::new(&program).signed_in("ada", PASSWORD).await;
+    let reply = browser.get("/").await.expect(502);
+    assert!(reply.words().contains("isn't answering. Try again in a minute."), "{}", reply.words());
+    assert!(!reply.text().contains(&gone.port().to_string()), "a visitor does not learn the upstream's address");
+    let reply = browser.api("/").await.expect(502);
+    assert!(reply.field("content-type").starts_with("application/problem+json"), "programs get JSON: {reply:?}");
+}
+
+#[tokio::test]
+async fn a_broken_off_answer_is_cut_off_rather_than_completed() {
+    let (_upstream, program, browser) = site(|setup| setup).await;
+    let ask = format!(
+        "GET /cut HTTP/1.1\r\nHost: localhost:{}\r\nCookie: {}\r\nAccept: */*\r\n\r\n",
+        program.http.port(),
+        cookie_line(&browser)
+    );
+    let (came, closed) = raw::exchange(program.http, ask.as_bytes(), Duration::from_secs(2)).await;
+    assert!(closed, "{came}");
+    assert!(came.ends_with("half") || raw::statuses(&came) == [502], "{came}");
+}
+
+#[tokio::test]
+async fn sizes_and_slowness_are_bounded() {
+    let (upstream, program, mut browser) = site(|mut setup| {
+        setup.limits = "body = \"1KiB\"\nhead_timeout = \"500ms\"\nidle_timeout = \"1s\"\n".into();
+        setup
+    })
+    .await;
+    upstream.forget();
+    browser.send(Method::POST, "/echo", &[("accept", "*/*")], Bytes::from(vec![b'x'; 2048])).await.expect(413);
+    assert!(upstream.seen().is_empty());
+    let chunked = format!(
+        "POST /echo HTTP/1.1\r\nHost: localhost:{}\r\nCookie: {}\r\nAccept: */*\r\nTransfer-Encoding: chunked\r\n\r\n800\r\n{}\r\n0\r\n\r\n",
+        program.http.port(),
+        cookie_line(&browser),
+        "x".repeat(0x800)
+    );
+    let (came, _) = raw::exchange(program.http, chunked.as_bytes(), Duration::from_secs(2)).await;
+    assert_eq!(raw::statuses(&came).first(), Some(&413), "{came}");
+    let long = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(40 << 10));
+    let (came, closed) = raw::exchange(program.http, long.as_bytes(), Duration::from_secs(2)).await;
+    assert_eq!(raw::statuses(&came).first(), Some(&431), "{came}");
+    assert!(closed);
+    let (_, closed) = raw::exchange(program.http, b"GET / HTTP/1.1\r\nHost: loc", Duration::from_secs(4)).await;
+    assert!(closed, "half a head is cut off");
+    let stalled = format!(
+        "POST /echo HTTP/1.1\r\nHost: localhost:{}\r\nCookie: {}\r\nAccept: */*\r\nContent-Length: 100\r\n\r\nhalf",
+        program.http.port(),
+        cookie_line(&browser)
+    );
+    let (came, closed) = raw::exchange(program.http, stalled.as_bytes(), Duration::from_secs(4)).await;
+    assert!(raw::statuses(&came).first() == Some(&408) || closed, "{came}");
+}
+
+#[tokio::test]
+async fn a_hundred_megabytes_pass_in_flat_memory() {
+    let (_upstream, program, browser) = site(|setup| setup).await;
+    let resident = || -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", program.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap().to_owned();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    browser.clone().get("/").await.expect(200);
+    let before = resident();
+    let mut socket = TcpStream::connect(program.http).await.unwrap();
+    let ask = format!(
+        "GET /big/104857600 HTTP/1.1\r\nHost: localhost:{}\r\nCookie: {}\r\nAccept: */*\r\nConnection: close\r\n\r\n",
+        program.http.port(),
+        cookie_line(&browser)
+    );
+    socket.write_all(ask.as_bytes()).await.unwrap();
+    let mut total = 0;
+    let mut part = vec![0; 256 << 10];
+    while let Ok(count) = socket.read(&mut part).await {
+        if count == 0 {
+            break;
+        }
+        total += count;
+    }
+    assert!(total > 104_857_600, "{total}");
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 16 << 10, "memory grew by {grown} KiB");
+}
+
+#[tokio::test]
+async fn upstream_connections_are_reused_and_a_stale_one_is_retried() {
+    let (upstream, _program, mut browser) = site(|setup| setup).await;
+    for _ in 0..20 {
+        browser.get("/").await.expect(200);
+    }
+    let used: std::collections::BTreeSet<_> = upstream.seen().iter().map(|seen| seen.connection).collect();
+    assert!(used.len() <= 4, "20 requests on {} connections", used.len());
+}

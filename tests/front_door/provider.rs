@@ -1,0 +1,87 @@
+//! SCENARIOS 12, 13: what Twilio refuses, and Twilio slow or down.
+
+use crate::{
+    second_factor::{LOCAL, NUMBER, stage},
+    support::{client::Browser, html, people::PASSWORD},
+    twilio::Fault,
+};
+
+#[tokio::test]
+async fn sms_that_cannot_reach_the_number_becomes_a_call() {
+    let stage = stage().await;
+    stage.twilio.make_landline("+493012345678");
+    let mut browser = stage.signed_in().await;
+    stage.enrol(&mut browser, "DE", "030 12345678", "sms").await.expect(303);
+    let ways: Vec<_> = stage.twilio.sends().iter().map(|send| send.field("Channel").unwrap().to_owned()).collect();
+    assert_eq!(ways, ["sms", "call"]);
+    let page = browser.get("/.auth/second-factor/phone").await.expect(200);
+    assert!(page.words().to_lowercase().contains("call"), "it is said: {}", page.words());
+}
+
+#[tokio::test]
+async fn limits_and_fraud_answers_never_become_a_call() {
+    for fault in [
+        Fault::MAX_SENDS,
+        Fault::FRAUD,
+        Fault::GEO_PERMISSION,
+        Fault::TOO_MANY_CONCURRENT,
+        Fault::UNAUTHORIZED,
+        Fault::Bare(503),
+    ] {
+        let stage = stage().await;
+        let mut browser = stage.signed_in().await;
+        stage.twilio.fail_next(fault.clone());
+        let reply = stage.enrol(&mut browser, "KE", LOCAL, "sms").await;
+        assert!(reply.status.is_client_error() || reply.status.is_server_error(), "{fault:?}: {}", reply.status);
+        assert_eq!(stage.twilio.sends().len(), 1, "{fault:?}: {:?}", stage.twilio.sends());
+        for code in ["60203", "60410", "60605", "60212", "20003"] {
+            assert!(!reply.words().contains(code), "no provider codes on pages: {}", reply.words());
+        }
+        assert_eq!(html::input_value(&reply.text(), "phone").as_deref(), Some(LOCAL), "{fault:?} lost what was typed");
+    }
+}
+
+#[tokio::test]
+async fn when_twilio_fails_nobody_gets_in_without_the_factor() {
+    let stage = stage().await;
+    stage.enrolled().await;
+    for fault in [
+        Fault::Reset,
+        Fault::Hangup,
+        Fault::Garbage,
+        Fault::Nonsense,
+        Fault::Truncated,
+        Fault::Oversized,
+        Fault::Redirect,
+        Fault::Bare(500),
+        Fault::Bare(503),
+        Fault::TOO_MANY_REQUESTS,
+        Fault::UNAUTHORIZED,
+    ] {
+        let mut browser = Browser::new(&stage.program);
+        browser.sign_in("ada", PASSWORD).await.expect(303);
+        let page = browser.get("/.auth/login/verify").await.expect(200);
+        let csrf = html::input_value(&page.text(), "csrf").unwrap();
+        let code = stage.twilio.code_for(NUMBER).unwrap_or_else(|| "123456".into());
+        stage.twilio.fail_always(Some(fault.clone()));
+        let reply = browser.post("/.auth/login/verify", &[("code", &code), ("csrf", &csrf)]).await;
+        stage.twilio.fail_always(None);
+        assert!(browser.session_cookie().is_none(), "{fault:?} let somebody in");
+        assert!(reply.status.is_server_error() || reply.status.is_client_error(), "{fault:?}: {}", reply.status);
+        assert!(!reply.words().is_empty(), "{fault:?}: a clear page");
+        browser.get("/").await.expect(303);
+    }
+    stage.twilio.complaints();
+}
+
+#[tokio::test]
+async fn a_silent_twilio_times_out_with_a_clear_page() {
+    let stage = stage().await;
+    let mut browser = stage.signed_in().await;
+    stage.twilio.fail_next(Fault::TimeOut);
+    let reply = stage.enrol(&mut browser, "KE", LOCAL, "sms").await;
+    assert!(reply.status.is_server_error() || reply.status.is_client_error(), "{}", reply.status);
+    assert_eq!(stage.twilio.sends().len(), 1, "a send that may have worked is not repeated");
+    assert_eq!(html::input_value(&reply.text(), "phone").as_deref(), Some(LOCAL));
+    browser.get("/").await.expect(200);
+}
