@@ -194,10 +194,33 @@ fn warn(config: &mut Config) {
             config.mail.from.email
         ));
     }
+    warnings.extend(apart(config));
     let password = &config.password;
     // The weakest of OWASP's equivalent settings is 7 MiB × 5.
     if u64::from(password.memory_kib) * u64::from(password.iterations) < 7_168 * 5 {
         warnings.push("password.argon2 is weaker than OWASP's minimum: memory_kib = 19456, iterations = 2".into());
     }
     config.warnings.extend(warnings);
+}
+
+/// Sites whose people would have to sign in at a host whose cookie they do not get.
+fn apart(config: &Config) -> Option<String> {
+    let portal = &config.portal.url.host;
+    let domain = config.session.domain.as_deref();
+    let under = |host: &str| {
+        domain
+            .is_some_and(|domain| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
+    };
+    let alone = |host: &&str| *host != portal && !(is_this_machine(host) && is_this_machine(portal)) && !under(host);
+    let hosts = config.sites.iter().filter_map(|site| match &site.host {
+        HostPattern::Exact(host) => Some(host.as_str()),
+        HostPattern::Any => None,
+    });
+    let hosts: Vec<_> = hosts.filter(alone).collect();
+    let (first, _) = hosts.split_first()?;
+    Some(format!(
+        "people sign in at {portal} (portal.url), and {} will not know them: set session.domain to the parent of both, or \
+         make {first} the host of portal.url",
+        hosts.join(", ")
+    ))
 }

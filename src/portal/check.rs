@@ -29,5 +29,6 @@ fn identity<'a>(names: &'a IdentityFields, record: &'a Record) -> impl Iterator<
         (&names.id, Some(record.account.0.to_string())),
     ]
     .into_iter()
-    .filter_map(|(name, value)| Some((name.as_ref()?, value?)))
+    // Set or left out, as towards the upstream.
+    .filter_map(|(name, value)| Some((name.as_ref()?, value.filter(|value| !value.is_empty())?)))
 }

@@ -157,6 +157,11 @@ async fn enrol(visit: &Visit<'_>, typed: &Typed) -> Outcome {
     let live = visit.signed_in()?;
     let Some(flow) = visit.flow.carried() else { return Ok(visit.to_page(HERE)) };
     let identity = &visit.room.identity;
+    if !typed.channel.is_empty() && Channel::parse(&typed.channel).is_none_or(|way| !identity.channels().contains(&way))
+    {
+        let back = Back::field("channel", "Codes don't travel that way here. Choose one of these.");
+        return Ok(ask_number(visit, typed, &back));
+    }
     let channel = chosen(visit, typed);
     let account = &live.record.account;
     let begun = identity.enrol(account, &typed.country, &typed.phone, channel, &visit.view.client, visit.now).await;

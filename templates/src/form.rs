@@ -165,7 +165,7 @@ impl<'a> Field<'a> {
         // The first field to mend takes the focus, without any script.
         let first_wrong = self.errors.first().is_some_and(|first| first.field == self.name);
         html! {
-            input #(self.name) .code[self.kind == Kind::Code] type=(kind) name=(self.name) value=[(!secret).then_some(self.value)]
+            input #(self.name) class=[(self.kind == Kind::Code).then_some("code")] type=(kind) name=(self.name) value=[(!secret).then_some(self.value)]
                 autocomplete=(self.autocomplete) inputmode=[keyboard] autocapitalize=[plain.then_some("none")]
                 spellcheck=[plain.then_some("false")] data-min=[shortest] aria-describedby=[self.described_by(error)]
                 aria-invalid=[error.map(|_| "true")] required readonly[self.readonly] autofocus[self.focus || first_wrong];
@@ -235,4 +235,5 @@ impl NewAccount<'_> {
 pub(crate) const REPLACED: [&str; 2] = ["New password", "New password again"];
 
 /// Shown before it is broken.
-pub(crate) const USERNAME_RULE: &str = "2 to 32 characters: a–z, 0–9, dot, dash and underscore.";
+pub(crate) const USERNAME_RULE: &str =
+    "2 to 32 characters: a–z, 0–9, dot, dash and underscore, a letter or digit first.";

@@ -103,3 +103,17 @@ fn one_secret_under_two_names_of_the_environment_is_refused_with_both() {
     let both = |line: &str| line.contains("TWILIO_AUTH_TOKEN") && line.contains("VESTIBULE_VERIFY__AUTH_TOKEN");
     assert!(text.lines().any(both), "{text}");
 }
+
+#[test]
+fn sites_that_will_not_get_the_cookie_are_warned_of() {
+    let config = |domain: &str| {
+        format!(
+            "[portal]\nurl = \"https://auth.example.com\"\n[[site]]\nhost = \"wiki.example.com\"\nupstream = \"demo\"\n[session]\n{domain}[mail]\nallow_console = true\n[verify]\nprovider = \"off\"\n"
+        )
+    };
+    let (_, text) = refused(&config(""), &[], &["check"]);
+    let told = |line: &str| line.contains("session.domain") && line.contains("wiki.example.com");
+    assert!(text.lines().any(told), "{text}");
+    let (_, text) = refused(&config("domain = \"example.com\"\n"), &[], &["check"]);
+    assert!(!text.contains("session.domain"), "{text}");
+}

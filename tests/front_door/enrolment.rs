@@ -93,3 +93,13 @@ async fn enabling_steps_up_with_a_new_id_and_opens_two_factor_rules() {
     before.clone().get("/").await.expect(303);
     browser.get("/strong").await.expect(200);
 }
+
+#[tokio::test]
+async fn a_way_that_is_not_offered_is_refused_beside_its_field() {
+    let stage = stage().await;
+    let mut browser = stage.signed_in().await;
+    let fields = [("country", "KE"), ("phone", LOCAL), ("channel", "email")];
+    let reply = browser.submit("/.auth/second-factor/phone", "/.auth/second-factor/phone", &fields).await.expect(422);
+    assert!(reply.words().contains("Codes don't travel that way here."), "{}", reply.words());
+    assert!(stage.twilio.sends().is_empty(), "nothing was sent");
+}

@@ -7,6 +7,7 @@ use http::Method;
 
 use crate::support::{
     client::Browser,
+    html,
     people::PASSWORD,
     program::{Program, Setup},
     raw,
@@ -270,4 +271,53 @@ async fn each_host_has_its_own_site_and_sign_in_happens_at_the_portal() {
     assert!(location.starts_with(&format!("http://auth.localhost:{port}/.auth/login?return_to=")), "{location}");
     let asked = form_urlencoded::parse(location.split_once('?').unwrap().1.as_bytes()).next().unwrap().1.into_owned();
     assert_eq!(asked, format!("http://wiki.localhost:{port}/page?x=1"));
+}
+
+#[tokio::test]
+async fn sites_under_one_parent_share_one_sign_in() {
+    let upstream = Upstream::start().await;
+    let mut setup = Setup::demo();
+    setup.sites = format!("[[site]]\nhost = \"wiki.x.localhost\"\nupstream = \"{}\"\n", upstream.url());
+    setup.url = "http://auth.x.localhost:{port}".into();
+    setup.session = "domain = \"x.localhost\"\n".into();
+    let program = setup.start().await;
+    program.ready().await;
+    program.add_person("ada", PASSWORD, false);
+    let (wiki, auth) = ["wiki", "auth"].map(|name| format!("{name}.x.localhost:{}", program.http.port())).into();
+    let mut browser = Browser::new(&program);
+    browser.authority.clone_from(&wiki);
+    let asked = browser.get("/page?x=1").await.expect(303);
+    let login = asked.location().strip_prefix(&format!("http://{auth}")).expect("the portal's own host").to_owned();
+    browser.authority.clone_from(&auth);
+    let form = browser.get(&login).await.expect(200);
+    assert!(form.words().contains("to continue to wiki.x.localhost"), "{}", form.words());
+    let [csrf, return_to] = ["csrf", "return_to"].map(|name| html::input_value(&form.text(), name).unwrap());
+    let fields = [("identifier", "ada"), ("password", PASSWORD), ("csrf", &*csrf), ("return_to", &*return_to)];
+    let entered = browser.post("/.auth/login", &fields).await.expect(303);
+    assert_eq!(entered.location(), format!("http://{wiki}/page?x=1"));
+    assert!(entered.set_cookies().iter().any(|line| line.contains("Domain=x.localhost")), "{:?}", entered.fields);
+    browser.authority.clone_from(&wiki);
+    browser.get("/page?x=1").await.expect(200);
+    assert_eq!(upstream.last().field("remote-user"), Some("ada"));
+    // On a site's own host only what sites need.
+    for (page, status) in
+        [("me", 200), ("check", 200), ("logout", 200), ("login", 303), ("profile", 404), ("password", 404)]
+    {
+        assert_eq!(browser.get(&format!("/.auth/{page}")).await.status, status, "{page}");
+    }
+    let out = browser.submit("/.auth/logout", "/.auth/logout", &[]).await.expect(303);
+    assert!(out.location().starts_with(&format!("http://{auth}/.auth/login")), "{}", out.location());
+    browser.get("/page").await.expect(303);
+}
+
+#[tokio::test]
+async fn check_answers_other_gateways_with_the_identity_or_401() {
+    let (_upstream, program) = ruled().await;
+    let mut ada = Browser::new(&program).signed_in("ada", PASSWORD).await;
+    let known = ada.api("/.auth/check").await.expect(200);
+    assert_eq!((known.field("remote-user"), known.field("remote-email")), ("ada", "ada@example.com"));
+    assert!(known.fields.get("remote-groups").is_none(), "set or left out, never empty");
+    let unknown = Browser::new(&program).get("/.auth/check").await.expect(401);
+    assert_eq!(unknown.field("www-authenticate"), "Bearer");
+    assert_eq!(unknown.json()["error"], "unauthenticated", "never a redirect unless asked");
 }

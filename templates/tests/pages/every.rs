@@ -66,13 +66,15 @@ pub fn frame(texts: Texts<'_>) -> Frame<'_> {
 
 /// Name and page; `countries` for the picker.
 pub fn pages(texts: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, Markup)> {
-    let mut pages = strangers(texts);
-    pages.extend(members(texts, countries));
+    let mut pages = entrance(texts);
+    pages.extend(newcomers(texts));
+    pages.extend(members(texts));
+    pages.extend(guarding(texts, countries));
     pages.extend(troubles(texts));
     pages
 }
 
-fn strangers(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
+fn entrance(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
     let frame = frame(t);
     let sign_in = SignIn {
         frame,
@@ -85,21 +87,6 @@ fn strangers(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
         notice: None,
         alert: None,
     };
-    let register = Register {
-        frame: Frame { trying_out: true, ..frame },
-        first_name: "",
-        last_name: "",
-        username: "",
-        email: "",
-        min_length: 10,
-        errors: &[],
-        alert: None,
-    };
-    let errors = [
-        FieldError { field: "username", message: t.error },
-        FieldError { field: "password", message: t.error },
-        FieldError { field: "password_confirm", message: t.error },
-    ];
     let verify = Verify {
         frame,
         masked: t.masked,
@@ -112,7 +99,6 @@ fn strangers(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
         notice: None,
         alert: None,
     };
-    let lives = Duration::from_secs(600);
     vec![
         ("sign-in", sign_in.render()),
         (
@@ -129,6 +115,44 @@ fn strangers(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
             }
             .render(),
         ),
+        ("verify", verify.render()),
+        (
+            "verify-wrong",
+            Verify {
+                resend_at: NOW,
+                alert: Some(Alert::WrongCode { left: 3 }),
+                frame: Frame { trying_out: true, ..frame },
+                ..verify
+            }
+            .render(),
+        ),
+        (
+            "verify-unsent",
+            Verify { sent: false, notice: Some(Notice::FellBackToCall), channel: Channel::Call, ..verify }.render(),
+        ),
+        ("signed-out", SignOut { frame, alert: None }.render()),
+    ]
+}
+
+fn newcomers(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
+    let frame = frame(t);
+    let register = Register {
+        frame: Frame { trying_out: true, ..frame },
+        first_name: "",
+        last_name: "",
+        username: "",
+        email: "",
+        min_length: 10,
+        errors: &[],
+        alert: None,
+    };
+    let errors = [
+        FieldError { field: "username", message: t.error },
+        FieldError { field: "password", message: t.error },
+        FieldError { field: "password_confirm", message: t.error },
+    ];
+    let lives = Duration::from_secs(600);
+    vec![
         ("register", register.render()),
         (
             "register-errors",
@@ -163,29 +187,12 @@ fn strangers(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
         ("forgotten", Forgotten { frame, email: t.email, errors: &[], alert: None }.render()),
         ("forgotten-sent", ForgottenSent { frame, lives }.render()),
         ("reset", Reset { frame, token: t.token, min_length: 10, errors: &[], alert: None }.render()),
-        ("verify", verify.render()),
-        (
-            "verify-wrong",
-            Verify {
-                resend_at: NOW,
-                alert: Some(Alert::WrongCode { left: 3 }),
-                frame: Frame { trying_out: true, ..frame },
-                ..verify
-            }
-            .render(),
-        ),
-        (
-            "verify-unsent",
-            Verify { sent: false, notice: Some(Notice::FellBackToCall), channel: Channel::Call, ..verify }.render(),
-        ),
-        ("signed-out", SignOut { frame, alert: None }.render()),
     ]
 }
 
-fn members(t: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, Markup)> {
+fn members(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
     let frame = Frame { person: Some(Person { name: t.called }), ..frame(t) };
     let factor = FactorLine { id: t.token, channel: Channel::Sms, masked: t.masked, since: NOW - 86_400_000 };
-    let errors = [FieldError { field: "phone", message: t.error }];
     let about_errors =
         [FieldError { field: "about_me", message: t.error }, FieldError { field: "username", message: t.error }];
     let profile = Profile {
@@ -204,18 +211,6 @@ fn members(t: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, Markup
         factors_offered: true,
         notice: None,
     };
-    let phone = EnablePhone {
-        frame,
-        countries,
-        country: "KE",
-        phone: "",
-        channels: &[Channel::Sms, Channel::Call],
-        channel: Channel::Sms,
-        errors: &[],
-        alert: None,
-        notice: None,
-    };
-    let security = SecondFactor { frame, factors: &[], offered: true, notice: None, alert: None };
     vec![
         ("profile", profile.render()),
         (
@@ -244,6 +239,27 @@ fn members(t: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, Markup
             .render(),
         ),
         ("password", ChangePassword { frame, username: t.username, min_length: 10, errors: &[], alert: None }.render()),
+        ("sign-out", SignOut { frame, alert: None }.render()),
+    ]
+}
+
+fn guarding(t: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, Markup)> {
+    let frame = Frame { person: Some(Person { name: t.called }), ..frame(t) };
+    let factor = FactorLine { id: t.token, channel: Channel::Sms, masked: t.masked, since: NOW - 86_400_000 };
+    let errors = [FieldError { field: "phone", message: t.error }];
+    let phone = EnablePhone {
+        frame,
+        countries,
+        country: "KE",
+        phone: "",
+        channels: &[Channel::Sms, Channel::Call],
+        channel: Channel::Sms,
+        errors: &[],
+        alert: None,
+        notice: None,
+    };
+    let security = SecondFactor { frame, factors: &[], offered: true, notice: None, alert: None };
+    vec![
         ("security", SecondFactor { notice: Some(Notice::FactorWanted(Some(t.place))), ..security }.render()),
         ("security-on", SecondFactor { factors: &[factor], ..security }.render()),
         ("enable", phone.render()),
@@ -263,7 +279,6 @@ fn members(t: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, Markup
             .render(),
         ),
         ("disable", DisableFactor { frame, factor, username: t.username, alert: Some(Alert::WrongPassword) }.render()),
-        ("sign-out", SignOut { frame, alert: None }.render()),
     ]
 }
 

@@ -147,6 +147,7 @@ fn fields_tell_password_managers_and_keyboards_what_they_are() {
 
 #[test]
 fn every_field_has_a_label_and_every_id_is_its_own() {
+    let mut labelled = 0;
     for (name, page) in pages(Texts::FRIENDLY, &countries()) {
         let page = page.into_string();
         let tags = tags(&page);
@@ -161,14 +162,24 @@ fn every_field_has_a_label_and_every_id_is_its_own() {
             if let Some(target) = attribute(tag, "for") {
                 assert!(ids.contains(&target), "{name}: the label of {target} labels nothing");
             }
-            if tag.starts_with("input #") || tag.starts_with("select") || tag.starts_with("textarea") {
+            let typed_into = ["input ", "select ", "textarea "].iter().any(|kind| tag.starts_with(kind));
+            // Boxes and buttons to tick stand inside their labels.
+            let ticked = matches!(attribute(tag, "type"), Some("checkbox" | "radio"));
+            let shown = attribute(tag, "type") != Some("hidden") && attribute(tag, "aria-hidden").is_none();
+            if typed_into && shown && !ticked {
                 let id = attribute(tag, "id").unwrap_or_default();
                 assert!(page.contains(&format!(r#"<label for="{id}">"#)), "{name}: {id} has no label");
+                labelled += 1;
+            }
+            if ticked {
+                assert!(page.contains(&format!(r#"<label class="check"><{tag}>"#)), "{name}: <{tag}> has no label");
             }
         }
         assert!(page.matches(" autofocus").count() <= 1, "{name}: two fields want the focus");
         assert_eq!(page.matches("<h1>").count(), 1, "{name}");
+        assert!(page.contains(r#"<html lang="en">"#) && page.contains("<main id=\"main\">"), "{name}");
     }
+    assert!(labelled > 30, "{labelled}");
 }
 
 #[test]
