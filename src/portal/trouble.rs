@@ -147,7 +147,7 @@ impl Room {
     /// The path or URL of sign-in that leads back to what was asked for.
     fn login_for(&self, view: &View) -> String {
         let target = self.target(view);
-        let page = if target == "/" { "login".to_owned() } else { format!("login?return_to={}", encoded(&target)) };
+        let page = format!("login?return_to={}", encoded(&target));
         if self.on_portal_host(view) { self.to(&page) } else { self.url_to(&page) }
     }
 

@@ -42,7 +42,8 @@ async fn unknown_document_navigation_is_sent_to_sign_in_with_its_exact_target() 
 async fn html_without_fetch_metadata_is_sent_to_sign_in_too() {
     let (_upstream, program) = site_with_ada().await;
     let mut browser = Browser::new(&program);
-    browser.send(Method::GET, "/", &[("accept", "text/html")], Bytes::new()).await.expect(303);
+    let reply = browser.send(Method::GET, "/", &[("accept", "text/html")], Bytes::new()).await.expect(303);
+    assert_eq!(reply.location(), "/.auth/login?return_to=%2F");
     browser.send(Method::HEAD, "/", &[("accept", "text/html")], Bytes::new()).await.expect(303);
 }
 
