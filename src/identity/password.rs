@@ -34,8 +34,8 @@ pub fn judge(password: &str, min_length: usize, own: &[String]) -> Result<(), St
     if length > LONGEST {
         return Err(format!("Use at most {LONGEST} characters."));
     }
-    // Its cost grows faster than the length; what follows a hundred characters cannot make them weaker.
-    let beginning: String = password.chars().take(ESTIMATED).collect();
+    // What follows cannot make the beginning weaker.
+    let beginning: String = password.chars().take(estimated(password)).collect();
     let own: Vec<&str> = own.iter().map(String::as_str).collect();
     let estimate = zxcvbn(&beginning, &own);
     if estimate.score() >= Score::Three {
@@ -103,9 +103,21 @@ pub(super) fn own_words(first_name: &str, last_name: &str, username: &str, email
         .collect()
 }
 
+/// How many code points are estimated. The estimate tries every way to read symbols as letters on every part of the text: a
+/// password made for it would take seconds, and forms are sent by strangers.
+fn estimated(password: &str) -> usize {
+    let readings = READINGS.iter().map(|symbols| symbols.chars().filter(|symbol| password.contains(*symbol)).count());
+    let readings = readings.map(|count| count.max(1)).product::<usize>().max(1);
+    (EFFORT / readings).isqrt().min(ESTIMATED)
+}
+
 /// Code points. Longer ones only cost time.
 const LONGEST: usize = 128;
 const ESTIMATED: usize = 100;
+/// Readings times parts; some fifty milliseconds.
+const EFFORT: usize = 200_000;
+/// Symbols that zxcvbn reads as one letter, where there are several.
+const READINGS: [&str; 7] = ["4@", "({[<", "69", "1!|", "1|7", "$5", "+7"];
 
 #[cfg(test)]
 mod tests {

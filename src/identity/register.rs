@@ -27,14 +27,19 @@ impl Identity {
         if !self.registration_open() {
             return Err(Refusal::Closed);
         }
+        let form = self.inner.throttle.admit(Purpose::Form, "", client, now)?;
         let place = self.inner.hasher.enter()?;
-        let person = self
+        let judged = self
             .judge_person(&place, new, async |username, email, faults| {
                 self.judge_domain(email, faults);
                 self.judge_names(username, email, faults, now).await
             })
-            .await?;
-        // Counted only now: mending a form is no abuse.
+            .await;
+        if !matches!(judged, Err(Refusal::Fields(_))) {
+            form.undo();
+        }
+        let person = judged?;
+        // Counted only now: mending a form is no abuse of an address.
         let _counted = self.inner.throttle.admit(Purpose::Register, person.email.key(), client, now)?;
         let hash = place.hash(&person.password, &self.inner.entropy).await?;
         drop(place);

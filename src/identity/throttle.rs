@@ -31,6 +31,10 @@ pub enum Purpose {
     Register,
     /// Asking for a reset link (subject: the address's key).
     Forgot,
+    /// Sending a registration that has to be mended: it costs an estimate, and may tell of a name (no subject).
+    Form,
+    /// Having a code sent to a number nobody proved to have yet (subject: the number), whichever account asks.
+    Number,
 }
 
 /// A bound: so many tries are free, then each waits longer than the last.
@@ -221,6 +225,8 @@ impl Purpose {
             Self::CodeSend => "code-send",
             Self::Register => "register",
             Self::Forgot => "forgot",
+            Self::Form => "form",
+            Self::Number => "number",
         }
     }
 
@@ -230,6 +236,8 @@ impl Purpose {
             Self::Code => CODE,
             Self::CodeSend => CODE_SEND,
             Self::Register | Self::Forgot => MAIL,
+            Self::Form => FORM,
+            Self::Number => NUMBER,
         }
     }
 }
@@ -265,6 +273,21 @@ const MAIL: Bounds = Bounds {
     network: Steps { free: 50, waits: &[s(5), s(30), s(60)], forget: s(900) },
     spares_usual: false,
 };
+/// Mending a form a few times is no abuse; a network may.
+const FORM: Bounds = Bounds {
+    pair: NEVER,
+    subject: NEVER,
+    network: Steps { free: 100, waits: &[s(1), s(2), s(5), s(10)], forget: s(900) },
+    spares_usual: false,
+};
+/// Somebody else may own that telephone: many accounts together get it to ring no more often than one.
+const NUMBER: Bounds = Bounds {
+    pair: NEVER,
+    subject: Steps { free: 5, waits: &[s(60), s(300), s(600)], forget: HOUR },
+    network: NEVER,
+    spares_usual: false,
+};
+const NEVER: Steps = Steps { free: u32::MAX, waits: &[], forget: HOUR };
 /// About 64 bytes each.
 const TALLIES: usize = 200_000;
 const USUAL: usize = 50_000;

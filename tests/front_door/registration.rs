@@ -292,3 +292,59 @@ async fn registration_is_limited_per_network() {
     let reply = limited.expect("a limit within 60 registrations");
     assert!(reply.field("retry-after").parse::<u64>().is_ok(), "{:?}", reply.fields);
 }
+
+#[tokio::test]
+async fn a_password_made_to_be_hard_to_estimate_costs_little() {
+    let program = demo().await;
+    let mut browser = Browser::new(&program);
+    let costly = "4@8({[<369&#!1/|0$5+7%2".repeat(5)[..100].to_owned();
+    let token = html::input_value(&browser.get("/.auth/register").await.text(), "csrf").unwrap();
+    let mut shortest = Duration::MAX;
+    for _ in 0..3 {
+        let mut fields = form("ada", "nobody");
+        fields.extend([("csrf", token.as_str())]);
+        fields.retain(|(name, _)| !name.starts_with("password"));
+        fields.extend([("password", costly.as_str()), ("password_confirm", &costly)]);
+        let start = std::time::Instant::now();
+        browser.post("/.auth/register", &fields).await.expect(422);
+        shortest = shortest.min(start.elapsed());
+    }
+    assert!(shortest < Duration::from_millis(500), "{shortest:?}");
+}
+
+#[tokio::test]
+async fn forms_that_have_to_be_mended_are_slowed_when_one_network_sends_very_many() {
+    let program = demo().await;
+    let mut browser = Browser::new(&program);
+    let token = html::input_value(&browser.get("/.auth/register").await.text(), "csrf").unwrap();
+    let mut answers = Vec::new();
+    for number in 0..120 {
+        let name = format!("x{number}");
+        let mut fields = form(&name, "nobody");
+        fields.push(("csrf", &token));
+        let reply = browser.post("/.auth/register", &fields).await;
+        answers.push(reply.status.as_u16());
+        if reply.status == 429 {
+            assert!(!reply.field("retry-after").is_empty());
+            break;
+        }
+    }
+    assert!(answers.iter().take(50).all(|status| *status == 422), "mending is free: {answers:?}");
+    assert_eq!(answers.last(), Some(&429), "{answers:?}");
+}
+
+#[tokio::test]
+async fn a_host_that_only_looks_like_a_registration_domain_is_another_one() {
+    let mut setup = Setup::demo();
+    setup.accounts = "registration = \"open\"\nregistration_domains = [\"grossbank.example\"]\n".into();
+    let program = setup.start().await;
+    program.ready().await;
+    for (name, email) in [("eve", "eve@großbank.example"), ("eva", "eva@xn--grobank-hya.example")] {
+        let reply = Browser::new(&program).submit("/.auth/register", "/.auth/register", &form(name, email)).await;
+        assert_eq!(reply.status, 422, "{email}: {}", reply.location());
+        assert!(reply.words().contains("Use an address of grossbank.example"), "{}", reply.words());
+    }
+    for (name, email) in [("ada", "ada@GrossBank.example"), ("ben", "ben@ｇrossbank.example")] {
+        Browser::new(&program).submit("/.auth/register", "/.auth/register", &form(name, email)).await.expect(303);
+    }
+}
