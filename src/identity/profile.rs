@@ -164,6 +164,9 @@ impl Identity {
             faults.fault("username", "Your username was given to you: ask the administrator to change it.");
         } else if self.inner.ledger.name_taken(tx, username.as_str(), Some(&account.id), None, now).await? {
             faults.fault("username", NAME_TAKEN);
+        } else if self.inner.ledger.names_beside(tx, &account.id, username.as_str()).await? >= MOST_NAMES {
+            // Each name stays theirs for ever: nobody shall collect them.
+            faults.fault("username", "You have changed your username too often. Choose one that you had before.");
         }
         Ok(username.as_str().to_owned())
     }
@@ -194,4 +197,6 @@ impl Identity {
     }
 }
 
+/// Names one account may come to own.
+const MOST_NAMES: i64 = 10;
 const SEEN_EVERY: Duration = Duration::from_mins(1);

@@ -114,3 +114,24 @@ async fn nobody_is_given_a_rank_by_a_form() {
     let mut browser = Browser::new(&program).signed_in("eve", PASSWORD).await;
     assert_eq!(browser.api("/.auth/me").await.json()["groups"], serde_json::json!([]));
 }
+
+#[tokio::test]
+async fn nobody_collects_usernames() {
+    let program = Setup::demo().start().await;
+    program.ready().await;
+    let mut browser = Browser::new(&program);
+    browser.register("eve", PASSWORD).await.expect(303);
+    let mut browser = browser.signed_in("eve", PASSWORD).await;
+    let rename = async |browser: &mut Browser, name: &str| {
+        let fields = [("first_name", "Eve"), ("last_name", "X"), ("username", name), ("about_me", "")];
+        browser.submit("/.auth/profile/edit", "/.auth/profile/edit", &fields).await
+    };
+    let mut taken = 0;
+    for number in 0..15 {
+        taken += usize::from(rename(&mut browser, &format!("name{number}")).await.status == 303);
+    }
+    assert!((3..=10).contains(&taken), "{taken} names");
+    rename(&mut browser, "eve").await.expect(303);
+    rename(&mut browser, "name0").await.expect(303);
+    Browser::new(&program).register("name14", PASSWORD).await.expect(303);
+}

@@ -47,6 +47,17 @@ impl Ledger {
         })
     }
 
+    /// How many names an account has or had, beside this one.
+    pub(in crate::identity) async fn names_beside(
+        &self,
+        tx: &mut Tx,
+        account: &AccountId,
+        username: &str,
+    ) -> Result<i64, StoreError> {
+        on!(tx, link => sqlx::query_scalar("SELECT COUNT(*) FROM usernames WHERE account = $1 AND username <> $2")
+            .bind(&*account.0).bind(username).fetch_one(link))
+    }
+
     /// Holds a free name for whoever proves to own that address.
     pub(in crate::identity) async fn hold_name(
         &self,
