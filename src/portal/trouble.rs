@@ -13,6 +13,7 @@ use super::{
     form::Broken,
     hops::{self, Hop},
     respond::{self, Guard},
+    return_to::LONGEST,
     route,
     visit::{Room, Visit, called, encoded},
 };
@@ -116,7 +117,10 @@ impl Room {
             frame.back = Some(&origin);
         }
         let reference = view.map_or("", |view| &*view.id.0);
-        respond::page(status, Guard::Page, TroublePage { frame, trouble, reference }.render())
+        // The link that failed may still be alive: nothing of it may leave in `Referer`.
+        let token = |view: &View| view.target.query.as_deref().is_some_and(|query| query.contains("token="));
+        let guard = if view.is_some_and(token) { Guard::Token } else { Guard::Page };
+        respond::page(status, guard, TroublePage { frame, trouble, reference }.render())
     }
 
     fn cookies_blocked(&self, view: &View, login: &str) -> Answer {
@@ -154,7 +158,9 @@ impl Room {
     /// What was asked for, as `return_to` knows it.
     fn target(&self, view: &View) -> String {
         // A form's target is no page; whoever was posting has it open.
-        let raw = if view.target.raw.starts_with('/') { &*view.target.raw } else { "/" };
+        let raw = &*view.target.raw;
+        // Nor would we take a longer one back: its address could be too long for ourselves.
+        let raw = if raw.starts_with('/') && raw.len() <= LONGEST { raw } else { "/" };
         if self.on_portal_host(view) { raw.to_owned() } else { self.destinations.absolute(&view.authority.host, raw) }
     }
 

@@ -352,3 +352,16 @@ async fn two_tabs_may_sign_in_at_the_same_time() {
         assert_eq!(tab.post("/.auth/login", &fields).await.expect(303).location(), to);
     }
 }
+
+#[tokio::test]
+async fn a_target_too_long_to_come_back_to_still_leads_to_sign_in() {
+    let program = Setup::demo().start().await;
+    program.ready().await;
+    let mut browser = Browser::new(&program);
+    let kept = format!("/page?x={}", "%20".repeat(1000));
+    let reply = browser.get(&kept).await.expect(303);
+    assert!(reply.location().contains("return_to="), "{}", reply.location());
+    let lost = format!("/page?x={}", "%20".repeat(9500));
+    let reply = browser.get(&lost).await.expect(303);
+    browser.get(reply.location()).await.expect(200);
+}

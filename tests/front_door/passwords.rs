@@ -233,3 +233,16 @@ async fn the_change_password_address_of_browsers_leads_to_the_page() {
         reply.location()
     );
 }
+
+#[tokio::test]
+async fn no_page_of_a_mailed_link_tells_it_to_the_next_one() {
+    let stage = stage().await;
+    let link = stage.link().await;
+    let mut browser = Browser::new(&stage.program);
+    let alive = browser.get(&link).await.expect(200);
+    assert_eq!(alive.field("referrer-policy"), "no-referrer");
+    // What fails for a reason that passes leaves the link alive.
+    let framed = [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe"), ("sec-fetch-site", "same-origin")];
+    let failed = browser.send(http::Method::GET, &link, &framed, bytes::Bytes::new()).await;
+    assert_eq!((failed.status.as_u16(), failed.field("referrer-policy")), (403, "no-referrer"));
+}
