@@ -12,9 +12,9 @@ use super::{
     respond::{self, Guard},
     return_to::ReturnTo,
     stop::Outcome,
-    visit::{Bound, Visit},
+    visit::{Bound, Visit, encoded},
 };
-use crate::{identity::Refusal, session::NotStarted};
+use crate::{identity::Refusal, inbound::answer::Answer, session::NotStarted};
 
 /// The list.
 pub(super) async fn get(visit: &Visit<'_>) -> Outcome {
@@ -57,11 +57,15 @@ impl Page for Disable {
     type Fields = Typed;
 
     async fn get(visit: &Visit<'_>) -> Outcome {
-        show(visit, &visit.query("factor"), &Back::fresh()).await
+        let factor = visit.query("factor");
+        if visit.recent() { show(visit, &factor, &Back::fresh()).await } else { Ok(confirm_first(visit, &factor)) }
     }
 
     async fn post(visit: &Visit<'_>, form: Form<Typed>) -> Outcome {
         let typed = form.into_fields();
+        if !visit.recent() {
+            return Ok(confirm_first(visit, &typed.factor));
+        }
         let live = visit.signed_in()?;
         let (identity, sessions) = (&visit.room.identity, &visit.room.sessions);
         let account = &live.record.account;
@@ -90,6 +94,12 @@ impl Page for Disable {
     async fn again(visit: &Visit<'_>, typed: Typed, back: Back) -> Outcome {
         show(visit, &typed.factor, &back).await
     }
+}
+
+/// A session found open and a password do not make up for the factor: it has to be shown once more.
+fn confirm_first(visit: &Visit<'_>, factor: &str) -> Answer {
+    let here = visit.room.to(&format!("second-factor/disable?factor={}", encoded(factor)));
+    visit.to_page(&format!("login?again=1&return_to={}", encoded(&here)))
 }
 
 async fn show(visit: &Visit<'_>, factor: &str, back: &Back) -> Outcome {

@@ -13,7 +13,7 @@ use super::{
     stop::Stop,
 };
 use crate::{
-    identity::{Authenticated, Identity, account::Account},
+    identity::{Authenticated, Identity, Method, account::Account},
     inbound::{View, answer::Answer},
     policy::Subject,
     session::{FlowId, Live, NotStarted, Sessions},
@@ -129,9 +129,14 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// Whether the person showed every factor a short while ago: what guards the account may be changed only then.
+    /// Whether the person showed every factor a short while ago: what guards the account may be changed only then. A
+    /// password typed since does not renew the second factor.
     pub(super) fn recent(&self) -> bool {
-        self.live().is_some_and(|live| self.now.since(live.record.auth_time()) <= RECENT)
+        self.live().is_some_and(|live| {
+            let record = &live.record;
+            let second = record.factors.iter().filter(|shown| shown.method != Method::Pwd).map(|shown| shown.at).max();
+            self.now.since(second.unwrap_or_else(|| record.auth_time())) <= RECENT
+        })
     }
 
     /// Whether the browser does not say that another site sent this.
