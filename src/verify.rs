@@ -223,7 +223,7 @@ impl Destination {
     }
 
     /// As the provider wants it.
-    fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         match self {
             Self::Phone(to) | Self::Email(to) => to,
         }

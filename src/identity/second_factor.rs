@@ -13,7 +13,7 @@ mod tries;
 pub(super) use self::{pending::Pending, tries::Tries};
 use super::{
     Answered, Authenticated, Identity, Method, Refusal, Shown,
-    account::{Account, AccountId, FactorKind},
+    account::{Account, FactorKind},
     challenge::Challenge,
     outbox,
     throttle::Purpose,
@@ -50,8 +50,16 @@ pub(super) fn challenge(account: &Account, password_at: UnixMillis, channels: &[
 /// What an answer came to.
 enum Judged {
     Approved(Method),
-    Wrong { left: u32 },
-    Spent { until: UnixMillis },
+    Wrong {
+        left: u32,
+    },
+    Spent {
+        until: UnixMillis,
+    },
+    /// No tries were left before this one, which nobody judged.
+    Closed {
+        until: UnixMillis,
+    },
     Gone,
 }
 
@@ -82,6 +90,7 @@ impl Identity {
             number: number(&factor.kind),
             asked: send::choose(channel, challenge.channel, &channels)?,
             channels: &channels,
+            proved: true,
             before: challenge.started.as_ref(),
             resend_at: challenge.resend_at,
             sends: challenge.sends,
@@ -110,7 +119,7 @@ impl Identity {
     ) -> Result<Answered, Refusal> {
         let account = self.current(&challenge.account, challenge.generation).await?;
         let factor = account.factors.iter().find(|factor| factor.id == challenge.factor).ok_or(Refusal::Stale)?;
-        let judged = self.judge(&account.id, challenge.started.as_ref(), code, client, now).await?;
+        let judged = self.judge(&account, number(&factor.kind), challenge.started.as_ref(), code, client, now).await?;
         Ok(match judged {
             Judged::Approved(method) => {
                 self.settle(&account, number(&factor.kind), challenge.channel, client);
@@ -120,6 +129,11 @@ impl Identity {
             Judged::Wrong { left } => Answered::Wrong { left },
             Judged::Spent { until } => {
                 self.abandon(&account, number(&factor.kind), challenge.started.take());
+                challenge.resend_at = until;
+                Answered::Spent { until }
+            }
+            Judged::Closed { until } => {
+                challenge.started = None;
                 challenge.resend_at = until;
                 Answered::Spent { until }
             }
@@ -157,7 +171,8 @@ impl Identity {
     /// taken back when nobody judged it.
     async fn judge(
         &self,
-        account: &AccountId,
+        account: &Account,
+        number: Option<&str>,
         started: Option<&Started>,
         typed: &str,
         client: &Client,
@@ -165,16 +180,22 @@ impl Identity {
     ) -> Result<Judged, Refusal> {
         let Some(started) = started else { return Ok(Judged::Gone) };
         let inner = &self.inner;
+        let to = destination(account, number, started.channel);
+        let account = &account.id;
+        if to.is_some_and(|to| inner.pending.lost(&to, account, now)) {
+            // Its owner signs in with that number: a code that comes now is theirs.
+            return Ok(Judged::Gone);
+        }
         let left = match inner.tries.count(account, now) {
             Ok(left) => left,
-            Err(until) => return Ok(Judged::Spent { until }),
+            Err(until) => return Ok(Judged::Closed { until }),
         };
         let ticket = match inner.throttle.admit(Purpose::Code, &account.0, client, now) {
             Ok(ticket) => ticket,
             Err(refusal) => {
                 inner.tries.take_back(account);
                 let Refusal::Throttled { until } = refusal else { return Err(refusal) };
-                return Ok(Judged::Spent { until });
+                return Ok(Judged::Closed { until });
             }
         };
         let wrong = || match left {
@@ -205,6 +226,7 @@ impl Identity {
     fn settle(&self, account: &Account, number: Option<&str>, channel: Channel, client: &Client) {
         if let Some(to) = destination(account, number, channel) {
             self.inner.pending.release(&to, &account.id);
+            self.inner.throttle.forgive(Purpose::Number, to.as_str(), client);
         }
         self.inner.throttle.forgive(Purpose::CodeSend, &account.id.0, client);
     }
@@ -228,10 +250,11 @@ impl Identity {
 /// The ways a factor can be asked for now, in the order of the configuration.
 fn offered(account: &Account, kind: &FactorKind, channels: &[Channel]) -> Vec<Channel> {
     let fits = |channel: &Channel| match (channel, kind) {
-        // Only to an address somebody vouched for.
-        (Channel::Email, _) => account.email_confirmed,
+        // Only to an address somebody vouched for. Never instead of the telephone: a mailbox resets the password already, and
+        // would be all it takes.
+        (Channel::Email, FactorKind::Email) => account.email_confirmed,
+        (Channel::Email, FactorKind::Phone { .. }) | (_, FactorKind::Email) => false,
         (_, FactorKind::Phone { .. }) => true,
-        (_, FactorKind::Email) => false,
     };
     channels.iter().copied().filter(fits).collect()
 }

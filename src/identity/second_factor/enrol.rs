@@ -46,6 +46,7 @@ impl Identity {
             number: number(&kind),
             asked: send::choose(Some(channel), channel, &channels)?,
             channels: &channels,
+            proved: false,
             before: None,
             resend_at: now,
             sends: 0,
@@ -83,6 +84,7 @@ impl Identity {
             number: enrolment.number.as_deref(),
             asked: send::choose(channel, enrolment.channel, &channels)?,
             channels: &channels,
+            proved: false,
             before: Some(&enrolment.started),
             resend_at: enrolment.resend_at,
             sends: enrolment.sends,
@@ -111,7 +113,8 @@ impl Identity {
         now: UnixMillis,
     ) -> Result<Enrolled, Refusal> {
         let account = self.current(&enrolment.account, enrolment.generation).await?;
-        let judged = self.judge(&account.id, Some(&enrolment.started), code, client, now).await?;
+        let number = enrolment.number.as_deref();
+        let judged = self.judge(&account, number, Some(&enrolment.started), code, client, now).await?;
         Ok(match judged {
             Judged::Approved(method) => {
                 self.settle(&account, enrolment.number.as_deref(), enrolment.channel, client);
@@ -125,6 +128,10 @@ impl Identity {
             Judged::Wrong { left } => Enrolled::Wrong { left },
             Judged::Spent { until } => {
                 self.abandon(&account, enrolment.number.as_deref(), Some(enrolment.started.clone()));
+                enrolment.resend_at = until;
+                Enrolled::Spent { until }
+            }
+            Judged::Closed { until } => {
                 enrolment.resend_at = until;
                 Enrolled::Spent { until }
             }

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use super::{destination, pending::Claim};
+use super::{
+    destination,
+    pending::{Claim, Wait},
+};
 use crate::{
     config::verify::Channel,
     identity::{Identity, Refusal, account::Account, throttle::Purpose},
     inbound::Client,
-    verify::{Started, VerifyError},
+    verify::{Destination, Started, VerifyError},
     world::UnixMillis,
 };
 
@@ -19,6 +22,8 @@ pub(super) struct Errand<'a> {
     pub asked: Channel,
     /// What may be used, for the fallback.
     pub channels: &'a [Channel],
+    /// The number is the account's own factor, not one being enrolled.
+    pub proved: bool,
     /// The flow's verification so far.
     pub before: Option<&'a Started>,
     pub resend_at: UnixMillis,
@@ -58,26 +63,50 @@ impl Identity {
             return Err(Refusal::Throttled { until });
         }
         let to = destination(account, errand.number, errand.asked).ok_or(Refusal::Stale)?;
-        let claim = inner.pending.claim(&to, &account.id, now).map_err(|until| Refusal::Throttled { until })?;
-        let outcome = match inner.throttle.admit(Purpose::CodeSend, &account.id.0, client, now) {
-            // Every send counts, until the code comes back.
-            Ok(_counted) => self.by_way_or_call(&errand, &to).await.map_err(Refusal::from),
-            Err(refusal) => Err(refusal),
-        };
+        let claim = inner.pending.claim(&to, &account.id, errand.proved, now);
+        let claim = claim.map_err(|until| Refusal::Throttled { until })?;
+        if let Err(refusal) = self.count_send(&errand, &to, client, now) {
+            inner.pending.undo(&to, &account.id, claim);
+            return Err(refusal);
+        }
+        if let Claim::Taken(Wait { started: Some(started), .. }) = &claim {
+            // The provider would send the code of the enrolment again, and count its sends and checks against the owner.
+            inner.verifier.cancel(started).await;
+        }
+        let outcome = self.by_way_or_call(&errand, &to).await;
         if outcome.is_err() && claim == Claim::Fresh {
             inner.pending.release(&to, &account.id);
         }
         let (started, fell_back) = outcome?;
+        inner.pending.sent(&to, &account.id, &started);
         let sends = errand.sends.saturating_add(1);
         Ok(Sent { started, fell_back, resend_at: now.plus(wait_after(sends)), sends })
     }
 
-    /// SMS that cannot reach this number becomes a call; limits, fraud answers and outages never do.
-    async fn by_way_or_call(
+    /// Every send counts, until the code comes back; to a number nobody proved to have, whoever asks.
+    fn count_send(
         &self,
         errand: &Errand<'_>,
-        to: &crate::verify::Destination,
-    ) -> Result<(Started, bool), VerifyError> {
+        to: &Destination,
+        client: &Client,
+        now: UnixMillis,
+    ) -> Result<(), Refusal> {
+        let throttle = &self.inner.throttle;
+        let counted = throttle.admit(Purpose::CodeSend, &errand.account.id.0, client, now)?;
+        if errand.proved {
+            return Ok(());
+        }
+        match throttle.admit(Purpose::Number, to.as_str(), client, now) {
+            Ok(_counted) => Ok(()),
+            Err(refusal) => {
+                counted.undo();
+                Err(refusal)
+            }
+        }
+    }
+
+    /// SMS that cannot reach this number becomes a call; limits, fraud answers and outages never do.
+    async fn by_way_or_call(&self, errand: &Errand<'_>, to: &Destination) -> Result<(Started, bool), VerifyError> {
         let verifier = &self.inner.verifier;
         match verifier.start(to, errand.asked, None).await {
             Ok(started) => Ok((started, false)),

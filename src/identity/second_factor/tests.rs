@@ -7,7 +7,12 @@ use std::time::Duration;
 use super::*;
 use crate::{
     config::{accounts::Database, mail::Mail, verify as settings},
-    identity::{Enrolled, FieldError, Settings, account::Factor, challenge::Enrolment, outbox::Effect},
+    identity::{
+        Enrolled, FieldError, Settings,
+        account::{AccountId, Factor},
+        challenge::Enrolment,
+        outbox::Effect,
+    },
     mail::Post,
     storage::Db,
     verify::{
