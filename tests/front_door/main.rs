@@ -7,6 +7,7 @@
 mod browser;
 mod command_line;
 mod enrolment;
+mod factor_attacks;
 mod forms;
 mod getting_in;
 mod layers;
