@@ -63,14 +63,21 @@ impl Reader {
     }
 }
 
-/// CONNECT would make us an open proxy, TRACE would show our own fields; no upstream is offered them in any spelling.
+/// CONNECT would make us an open proxy, TRACE would show our own fields. Small letters make another method of a known one
+/// (RFC 9110 §9.1), which rules would not know and many an upstream (Django, Werkzeug) takes for it all the same.
 fn served(method: &Method) -> Result<(), Malformed> {
-    let refused = ["CONNECT", "TRACE", "TRACK"];
-    if refused.iter().any(|name| method.as_str().eq_ignore_ascii_case(name)) {
+    let name = method.as_str();
+    if ["CONNECT", "TRACE", "TRACK"].contains(&name)
+        || name.len() > LONGEST_METHOD
+        || name.bytes().any(|byte| byte.is_ascii_lowercase())
+    {
         return Err(Malformed::Method);
     }
     Ok(())
 }
+
+/// Twice the longest registered one (`UPDATEREDIRECTREF`).
+const LONGEST_METHOD: usize = 34;
 
 /// Distinct references that look random: a counter from a random place, stirred (splitmix64 is a bijection).
 #[derive(Debug)]

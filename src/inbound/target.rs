@@ -101,8 +101,7 @@ fn hex(digits: &str) -> Option<u8> {
 }
 
 /// RFC 3986 §5.2.4. Empty segments stay: merging them is another reader's habit, not ours.
-#[must_use]
-pub fn without_dot_segments(path: &str) -> String {
+fn without_dot_segments(path: &str) -> String {
     let mut kept: Vec<&str> = Vec::new();
     let mut open = false;
     for segment in path.strip_prefix('/').unwrap_or(path).split('/') {

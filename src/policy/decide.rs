@@ -70,7 +70,9 @@ pub(super) fn site(site: &Site, rules: &Rules, view: &View, fields: &HeaderMap, 
     if let Some(mark) = ambiguous(site, view) {
         return Verdict::Ambiguous(mark);
     }
-    let demand = rules.demand(&view.target.path, Asked { method: &view.method, client: view.client.address });
+    // `OPTIONS *` asks about everything there is: the rules of `/` decide.
+    let path = if &*view.target.path == "*" { "/" } else { &view.target.path };
+    let demand = rules.demand(path, Asked { method: &view.method, client: view.client.address });
     if demand.allow != Allow::Nobody && is_preflight(site, view, fields) {
         return Verdict::Allow;
     }
@@ -246,7 +248,7 @@ mod tests {
             ("PUT", "/staff/x?y=/public/", [Login, staff(), Yes, Yes, Down]),
             ("GET", "/STAFF", [Login, staff(), Yes, Yes, Down]),
             ("GET", "/vault", [Login, Step, Step, Yes, Down]),
-            ("POST", "/public/..;/vault", [Login, Step, Step, Yes, Down]),
+            ("POST", "/public/..;/vault", [nobody(), nobody(), nobody(), nobody(), nobody()]),
             ("GET", "/vault/staff", [Login, vault(), Step, Yes, Down]),
             ("GET", "/docs/a", [Yes, Yes, Yes, Yes, Yes]),
             ("HEAD", "/docs/a", [Yes, Yes, Yes, Yes, Yes]),

@@ -181,7 +181,8 @@ mod tests {
             ("//public", Allow::SignedIn),
             ("/public;x", Allow::SignedIn),
             ("/vault;x/", Allow::TwoFactor),
-            ("/public/..;/vault", Allow::TwoFactor),
+            ("/public/..;/vault", Allow::Nobody),
+            ("/public/x//..;/..;/vault", Allow::Nobody),
             ("/", Allow::SignedIn),
             ("/other", Allow::SignedIn),
         ] {

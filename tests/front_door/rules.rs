@@ -158,6 +158,12 @@ async fn no_spelling_of_a_path_opens_what_it_should_not() {
         "///admin",
         "/public/../../admin",
         "/public/..%c0%af..admin",
+        // Tomcat cuts parameters, merges slashes, and resolves dot segments only then.
+        "/public/x//..;/..;/admin",
+        "/public/x//..;a/..;b/admin",
+        "/public/x//%252e%252e/%252e%252e/admin",
+        "/public/x/%252e%252e;/%252e%252e/admin",
+        "/public/.;/../;/..;/admin",
     ];
     for target in spellings {
         upstream.forget();
@@ -204,7 +210,7 @@ async fn an_ambiguous_path_names_the_key_that_allows_it() {
     let mut ada = Browser::new(&program).signed_in("ada", PASSWORD).await;
     ada.get("/files/a%2Fb").await.expect(200);
     assert_eq!(upstream.last().target, "/files/a%2Fb");
-    assert_eq!(Browser::new(&program).api("/public%2f..%2fadmin").await.status, 401);
+    assert_eq!(Browser::new(&program).api("/public%2f..%2fadmin").await.status, 403);
 }
 
 #[tokio::test]
@@ -320,4 +326,45 @@ async fn check_answers_other_gateways_with_the_identity_or_401() {
     let unknown = Browser::new(&program).get("/.auth/check").await.expect(401);
     assert_eq!(unknown.field("www-authenticate"), "Bearer");
     assert_eq!(unknown.json()["error"], "unauthenticated", "never a redirect unless asked");
+}
+
+#[tokio::test]
+async fn no_spelling_of_a_method_escapes_a_rule() {
+    let (upstream, program) = ruled().await;
+    upstream.forget();
+    for (method, target, expected) in [
+        ("get", "/form", 405),
+        ("Post", "/form", 405),
+        ("post", "/public/x", 405),
+        ("trace", "/public/x", 405),
+        ("PROPFIND", "/form", 401),
+        ("GETX", "/form", 401),
+    ] {
+        let ask = format!(
+            "{method} {target} HTTP/1.1\r\nHost: localhost:{}\r\nAccept: application/json\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            program.http.port()
+        );
+        let (came, _) = raw::exchange(program.http, ask.as_bytes(), Duration::from_secs(2)).await;
+        assert_eq!(raw::statuses(&came), [expected], "{method} {target}: {came}");
+    }
+    assert!(upstream.seen().is_empty(), "{:?}", upstream.seen());
+}
+
+#[tokio::test]
+async fn asking_about_the_whole_server_follows_the_rules_of_its_root() {
+    let upstream = Upstream::start().await;
+    let mut setup = Setup::before(&upstream.url());
+    setup.sites += "[[site.rule]]\npath = \"/\"\nallow = \"signed-in\"\ngroups = [\"staff\"]\n";
+    let program = setup.start().await;
+    program.ready().await;
+    program.add_person("ada", PASSWORD, false);
+    let ada = Browser::new(&program).signed_in("ada", PASSWORD).await;
+    let (name, value) = ada.session_cookie().unwrap();
+    let ask = format!(
+        "OPTIONS * HTTP/1.1\r\nHost: localhost:{}\r\nCookie: {name}={value}\r\nAccept: application/json\r\nConnection: close\r\n\r\n",
+        program.http.port()
+    );
+    let (came, _) = raw::exchange(program.http, ask.as_bytes(), Duration::from_secs(2)).await;
+    assert_eq!(raw::statuses(&came), [403], "{came}");
+    assert!(upstream.seen().is_empty());
 }
