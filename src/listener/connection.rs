@@ -134,13 +134,42 @@ async fn answer<S: Service>(
     if progress.closing() && version < Version::HTTP_2 && !upgraded {
         answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    Ok(answer.map(|body| Served { body, _serving: serving }))
+    // HTTP/1 has one answer at a time, and a blocked write says the same of it.
+    let offer = (version >= Version::HTTP_2 && !answer.body().is_end_stream()).then(|| Offer::new(progress));
+    Ok(answer.map(|body| Served { body, _serving: serving, offer }))
 }
 
 /// A body whose request is open until its last byte.
 struct Served {
     body: Outgoing,
     _serving: Serving,
+    offer: Option<Offer>,
+}
+
+/// On HTTP/2 a body is asked for more only when its stream has room: between two askings the client reads, or does not.
+struct Offer {
+    progress: Arc<Progress>,
+    open: bool,
+}
+
+impl Offer {
+    fn new(progress: Arc<Progress>) -> Self {
+        progress.offered();
+        Self { progress, open: true }
+    }
+
+    fn set(&mut self, open: bool) {
+        if open != self.open {
+            self.open = open;
+            if open { self.progress.offered() } else { self.progress.taken() }
+        }
+    }
+}
+
+impl Drop for Offer {
+    fn drop(&mut self) {
+        self.set(false);
+    }
 }
 
 impl Body for Served {
@@ -151,7 +180,13 @@ impl Body for Served {
         mut self: Pin<&mut Self>,
         cx: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let Self { body, offer, .. } = &mut *self;
+        let frame = Pin::new(body).poll_frame(cx);
+        if let Some(offer) = offer {
+            offer.set(false);
+            offer.set(matches!(frame, std::task::Poll::Ready(Some(Ok(_)))));
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
@@ -166,6 +201,7 @@ impl Body for Served {
 /// Looks at the first bytes without taking them. No request line begins with `PRI * HTTP/2.0`.
 async fn speaks_http2(stream: &TcpStream) -> std::io::Result<bool> {
     let mut seen = [0; PREFACE.len()];
+    let mut pause = Duration::from_millis(5);
     loop {
         let count = stream.peek(&mut seen).await?;
         match seen.get(..count) {
@@ -176,8 +212,10 @@ async fn speaks_http2(stream: &TcpStream) -> std::io::Result<bool> {
             }
             _ => return Ok(false),
         }
-        // The preface in pieces; peeking does not wait for more than is there.
-        sleep(Duration::from_millis(5)).await;
+        // The preface in pieces; peeking does not wait for more than is there. Ever longer: many who send a `P` and wait must
+        // not keep us looking.
+        sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_millis(500));
     }
 }
 

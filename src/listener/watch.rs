@@ -2,7 +2,8 @@
 //!
 //! hyper has one timer for heads and starts it when the previous answer is done, so that a kept-alive connection would
 //! live `head_timeout` only; and it never notices a client that stops reading. Here one lazy timer per connection knows
-//! four spans: the head from its first byte, idleness between requests, a blocked write, and the end after `stop`.
+//! these spans: the head from its first byte, idleness between requests, a blocked write, HTTP/2 streams that nobody gives a
+//! window, and the end after `stop`.
 //! An ordinary request touches no timer at all.
 
 use std::{
@@ -52,6 +53,10 @@ pub(super) struct Progress {
     head_since: AtomicU64,
     idle_since: AtomicU64,
     blocked_since: AtomicU64,
+    /// Answers with bytes to give, for which their HTTP/2 streams have no window.
+    unread: AtomicU32,
+    /// When one of them last moved.
+    unread_since: AtomicU64,
     closing: AtomicBool,
 }
 
@@ -63,6 +68,8 @@ impl Progress {
             head_since: AtomicU64::new(1),
             idle_since: AtomicU64::new(1),
             blocked_since: AtomicU64::new(0),
+            unread: AtomicU32::new(0),
+            unread_since: AtomicU64::new(0),
             closing: AtomicBool::new(false),
         }
     }
@@ -84,6 +91,19 @@ impl Progress {
         self.blocked_since.store(0, Relaxed);
     }
 
+    /// An answer has something for the client.
+    pub fn offered(&self) {
+        if self.unread.fetch_add(1, Relaxed) == 0 {
+            self.unread_since.store(self.stamp(), Relaxed);
+        }
+    }
+
+    /// The client had room for it, or it is over.
+    pub fn taken(&self) {
+        self.unread_since.store(self.stamp(), Relaxed);
+        self.unread.fetch_sub(1, Relaxed);
+    }
+
     /// Whether answers should end the connection.
     pub fn closing(&self) -> bool {
         self.closing.load(Relaxed)
@@ -103,6 +123,9 @@ impl Progress {
         let blocked = self.blocked_since.load(Relaxed);
         if blocked > 0 {
             return Some((after(blocked, patience.idle), Due::Late(Late::Unread)));
+        }
+        if self.unread.load(Relaxed) > 0 {
+            return Some((after(self.unread_since.load(Relaxed).max(1), patience.idle), Due::Late(Late::Unread)));
         }
         if self.serving() {
             return None;
