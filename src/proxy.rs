@@ -46,6 +46,9 @@ pub enum ProxyError {
     /// The client's body stalled: 408.
     #[error("the request's body stalled")]
     Stalled,
+    /// The session ended while the request was under way: 403.
+    #[error("the session ended")]
+    Ended,
     /// A WebSocket handshake with a session, asked for by a page of another origin: 403.
     #[error("a page of another origin asked for a web socket")]
     ForeignOrigin,

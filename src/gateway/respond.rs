@@ -147,6 +147,10 @@ impl Responder<'_> {
             ProxyError::Silent => (Problem::GatewayTimeout(named), Fate::Keep),
             ProxyError::TooLarge => (Problem::TooLarge, Fate::Close),
             ProxyError::Stalled => (Problem::Timeout, Fate::Close),
+            ProxyError::Ended => {
+                let wanted = "people who are signed in".to_owned();
+                (Problem::Forbidden { name: String::new(), wanted }, Fate::Close)
+            }
             ProxyError::ForeignOrigin => {
                 let wanted = "pages of its own origin".to_owned();
                 (Problem::Forbidden { name: String::new(), wanted }, Fate::Keep)
@@ -160,7 +164,11 @@ impl Responder<'_> {
             ProxyError::Unreachable(_) | ProxyError::Broken(_) | ProxyError::Silent => {
                 tracing::warn!(id, site = site.label, upstream, cause, "the upstream failed");
             }
-            ProxyError::TooLarge | ProxyError::Stalled | ProxyError::ForeignOrigin | ProxyError::Client(_) => {
+            ProxyError::TooLarge
+            | ProxyError::Stalled
+            | ProxyError::Ended
+            | ProxyError::ForeignOrigin
+            | ProxyError::Client(_) => {
                 tracing::info!(id, site = site.label, cause, "a request could not be forwarded");
             }
         }

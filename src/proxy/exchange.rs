@@ -1,6 +1,11 @@
 //! One request to an upstream and the head of its answer: on which connection, for how long, and whether again.
 
-use std::{net::IpAddr, pin::pin, sync::Arc};
+use std::{
+    future::Future,
+    net::IpAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+};
 
 use http::{HeaderValue, Method, Request, Response, Uri, Version, header, request::Parts, uri::PathAndQuery};
 use hyper::{body::Incoming, client::conn::http1::SendRequest, upgrade::OnUpgrade};
@@ -16,6 +21,8 @@ use crate::{
     config::site::HostHeader,
     inbound::{self, View, answer::Answer},
     policy::{Site, Subject},
+    session::{Live, Sessions},
+    world::Clock,
 };
 
 /// A granted request without its body: kept until the answer comes, for it may have to be sent again.
@@ -109,6 +116,7 @@ impl Errand {
             fields.insert(header::TE, HeaderValue::from_static("trailers"));
         }
         // The operator's fields last: nothing of the client's or ours stands above the configuration.
+        fields::remove_spellings(&mut fields, &settings.set_fields);
         for (name, value) in &settings.set_fields {
             fields.insert(name, value.clone());
         }
@@ -154,7 +162,7 @@ impl Proxy {
         let mut request = errand.request(self, body);
         // A tunnel keeps its connection for ever: it gets one of its own.
         if let Some(mut lease) = errand.upgrade.is_none().then(|| pool.reuse()).flatten() {
-            request = match attempt(&mut lease.sender, request, upload, patience).await {
+            request = match attempt(&mut lease.sender, request, upload, patience, self.guard(errand)).await {
                 Ok(response) => return Ok((response, lease)),
                 Err(Failure::Unsent(request, _)) => *request,
                 Err(Failure::Broken(_)) if errand.replayable(upload) => errand.request(self, ClientBody::default()),
@@ -162,9 +170,23 @@ impl Proxy {
             };
         }
         let mut lease = pool.connect().await?;
-        let response = attempt(&mut lease.sender, request, upload, patience).await?;
+        let response = attempt(&mut lease.sender, request, upload, patience, self.guard(errand)).await?;
         Ok((response, lease))
     }
+
+    fn guard<'a>(&'a self, errand: &'a Errand) -> Option<Guard<'a>> {
+        match &errand.subject {
+            Subject::Session(live) => Some(Guard { sessions: &self.sessions, live, clock: &self.clock }),
+            Subject::Anonymous { .. } | Subject::Unknown => None,
+        }
+    }
+}
+
+/// The session a request was granted to, while it waits for its answer.
+struct Guard<'a> {
+    sessions: &'a Sessions,
+    live: &'a Live,
+    clock: &'a Clock,
 }
 
 enum Failure {
@@ -190,10 +212,15 @@ async fn attempt(
     request: Request<ClientBody>,
     upload: Option<&Upload>,
     patience: Duration,
+    guard: Option<Guard<'_>>,
 ) -> Result<Response<Incoming>, Failure> {
     // Dropping this future (the client went away) closes the upstream connection: hyper's documented way to cancel.
     let mut answer = pin!(sender.try_send_request(request));
-    let mut timer = pin!(sleep(patience));
+    let began = Instant::now();
+    // Most answers begin before the session has to be watched.
+    let mut timer = pin!(sleep(if guard.is_some() { patience.min(LONG) } else { patience }));
+    let mut session_ends = None;
+    let mut touched = began;
     loop {
         tokio::select! {
             biased;
@@ -201,17 +228,40 @@ async fn attempt(
                 Some(request) => Failure::Unsent(Box::new(request), error.into_error()),
                 None => blame(error.into_error(), upload),
             }),
+            () = polled(&mut session_ends) => return Err(Failure::Final(ProxyError::Ended)),
             () = &mut timer => {
                 // The time runs from the last byte sent: an upload may take as long as it moves.
-                let until = upload.map_or_else(Instant::now, |upload| upload.last_moved() + patience);
-                if until <= Instant::now() {
+                let last = upload.map_or(began, Upload::last_moved);
+                let (now, until) = (Instant::now(), last + patience);
+                if until <= now {
                     return Err(Failure::Final(ProxyError::Silent));
                 }
-                timer.as_mut().reset(until);
+                let Some(guard) = &guard else {
+                    timer.as_mut().reset(until);
+                    continue;
+                };
+                session_ends.get_or_insert_with(|| Box::pin(guard.sessions.ended(guard.live)));
+                // Bytes of an upload are activity, as those in a tunnel are.
+                if last > touched {
+                    touched = last;
+                    guard.sessions.touch(guard.live, guard.clock.now());
+                }
+                timer.as_mut().reset(if upload.is_some() { until.min(now + TOUCH_EVERY) } else { until });
             }
         }
     }
 }
+
+async fn polled<F: Future<Output = ()>>(future: &mut Option<Pin<Box<F>>>) {
+    match future {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A request that takes longer than this ends with its session: an upload is a stream, too.
+const LONG: Duration = Duration::from_millis(250);
+const TOUCH_EVERY: Duration = Duration::from_secs(1);
 
 /// hyper says "the body broke off"; the body knows why.
 fn blame(error: hyper::Error, upload: Option<&Upload>) -> Failure {

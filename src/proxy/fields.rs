@@ -109,6 +109,17 @@ pub(super) fn named_by_connection(fields: &HeaderMap) -> Vec<HeaderName> {
         .collect()
 }
 
+/// Removes what a lenient upstream would read as one of `set`.
+pub(super) fn remove_spellings(fields: &mut HeaderMap, set: &[(HeaderName, HeaderValue)]) {
+    for (name, _) in set {
+        let folded = fold(name.as_str());
+        let spelt: Vec<_> = fields.keys().filter(|name| fold(name.as_str()) == folded).cloned().collect();
+        for name in spelt {
+            fields.remove(name);
+        }
+    }
+}
+
 /// HTTP/2 may cut `Cookie` into pieces; HTTP/1.1 has one line (RFC 9113 §8.2.3).
 pub(super) fn join_cookies(fields: &mut HeaderMap) {
     let lines = fields.get_all(header::COOKIE);

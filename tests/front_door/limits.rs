@@ -12,7 +12,7 @@ use tokio::{
 use crate::support::{
     client::Browser,
     people::{PASSWORD, cookie_line, site},
-    program::Setup,
+    program::{Program, Setup},
     raw,
     upstream::Upstream,
 };
@@ -132,4 +132,68 @@ async fn upstream_connections_are_reused_and_a_stale_one_is_retried() {
     }
     let used: std::collections::BTreeSet<_> = upstream.seen().iter().map(|seen| seen.connection).collect();
     assert!(used.len() <= 4, "20 requests on {} connections", used.len());
+}
+
+/// User and system time the program used so far.
+fn processor_time(program: &Program) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", program.pid())).unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    Duration::from_millis(ticks * 10)
+}
+
+#[tokio::test]
+async fn many_who_send_one_byte_and_wait_cost_nothing() {
+    let program = Setup::demo().start().await;
+    program.ready().await;
+    let mut waiting = Vec::new();
+    for _ in 0..300 {
+        let mut socket = TcpStream::connect(program.http).await.unwrap();
+        socket.write_all(b"P").await.unwrap();
+        waiting.push(socket);
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let before = processor_time(&program);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let used = processor_time(&program) - before;
+    assert!(used < Duration::from_millis(250), "300 silent connections used {used:?} of two seconds");
+}
+
+/// An HTTP/2 frame.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let mut frame = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
+    frame.extend([kind, flags]);
+    frame.extend(stream.to_be_bytes());
+    frame.extend(payload);
+    frame
+}
+
+/// A literal field without indexing (RFC 7541 §6.2.2).
+fn literal(name: &str, value: &str) -> Vec<u8> {
+    let length = |text: &str| u8::try_from(text.len()).unwrap();
+    [&[0, length(name)], name.as_bytes(), &[length(value)], value.as_bytes()].concat()
+}
+
+#[tokio::test]
+async fn http2_streams_that_are_never_read_do_not_hold_a_connection_for_ever() {
+    let mut setup = Setup::demo();
+    setup.limits = "idle_timeout = \"1s\"\n".into();
+    let program = setup.start().await;
+    program.ready().await;
+    let mut socket = TcpStream::connect(program.http).await.unwrap();
+    let fields = [
+        literal(":method", "GET"),
+        literal(":scheme", "http"),
+        literal(":path", "/.auth/login"),
+        literal(":authority", &format!("localhost:{}", program.http.port())),
+    ];
+    // SETTINGS_INITIAL_WINDOW_SIZE = 0
+    let settings = frame(4, 0, 0, &[0, 4, 0, 0, 0, 0]);
+    let opening = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &settings, &frame(1, 5, 1, &fields.concat())].concat();
+    socket.write_all(&opening).await.unwrap();
+    let cut = async {
+        let mut part = [0; 4096];
+        while socket.read(&mut part).await.is_ok_and(|count| count > 0) {}
+    };
+    tokio::time::timeout(Duration::from_secs(6), cut).await.expect("the connection is still open");
 }

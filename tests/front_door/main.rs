@@ -6,6 +6,7 @@
 
 mod browser;
 mod command_line;
+mod encrypted;
 mod enrolment;
 mod factor_attacks;
 mod forms;
@@ -17,6 +18,7 @@ mod profile;
 mod provider;
 mod proxying;
 mod registration;
+mod revocation;
 mod rules;
 mod running;
 mod second_factor;

@@ -219,3 +219,17 @@ async fn answers_that_needed_a_session_are_kept_from_shared_caches() {
     assert!(control.contains("private") && !control.contains("public") && !control.contains("s-maxage"), "{control}");
     assert!(control.contains("max-age=30"), "{control}");
 }
+
+#[tokio::test]
+async fn fields_the_operator_sets_are_nobody_elses_in_any_spelling() {
+    let (upstream, _program, mut browser) = site(|mut setup| {
+        setup.sites += "set_fields = { X-Role = \"reader\" }\n";
+        setup
+    })
+    .await;
+    let lies = [("x-role", "admin"), ("x_role", "admin"), ("x.role", "admin"), ("accept", "*/*")];
+    browser.send(Method::GET, "/", &lies, Bytes::new()).await.expect(200);
+    let seen = upstream.last();
+    assert_eq!(seen.field("x-role"), Some("reader"));
+    assert!(!seen.fields.iter().any(|(_, value)| value == "admin"), "{:?}", seen.fields);
+}

@@ -107,7 +107,8 @@ async fn hosts_that_could_be_read_two_ways_are_refused() {
     assert_eq!(upstream.last().target, "/ok");
 }
 
-async fn tunnel(program: &Program, browser: &Browser, path: &str, origin: &str) -> (TcpStream, String) {
+/// Asks for a WebSocket; what came as its head.
+pub async fn tunnel(program: &Program, browser: &Browser, path: &str, origin: &str) -> (TcpStream, String) {
     let mut socket = TcpStream::connect(program.http).await.unwrap();
     let ask = format!(
         "GET {path} HTTP/1.1\r\nHost: localhost:{}\r\nCookie: {}\r\nOrigin: {origin}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",

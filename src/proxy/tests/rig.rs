@@ -177,6 +177,7 @@ impl Door {
             ProxyError::Stalled => 408,
             ProxyError::ForeignOrigin => 403,
             ProxyError::Client(_) => 400,
+            ProxyError::Ended => 403,
         })
     }
 }

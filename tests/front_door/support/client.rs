@@ -80,6 +80,8 @@ pub struct Browser {
     pub address: SocketAddr,
     /// `localhost:8080`: what stands in `Host`.
     pub authority: String,
+    /// The name asked for in the TLS handshake; `None`: the authority's host. An address: none is sent.
+    pub server_name: Option<String>,
     /// `http` or `https`: for `Origin`.
     pub scheme: &'static str,
     /// How.
@@ -97,6 +99,7 @@ impl Browser {
         Self {
             address: program.http,
             authority,
+            server_name: None,
             scheme: "http",
             wire: Wire::Http1,
             jar: BTreeMap::new(),
@@ -110,6 +113,7 @@ impl Browser {
         Self {
             address: program.tls,
             authority,
+            server_name: None,
             scheme: "https",
             wire: Wire::Tls1,
             jar: BTreeMap::new(),
@@ -196,11 +200,12 @@ impl Browser {
     pub async fn exchange(&self, request: Request<Full<Bytes>>) -> Reply {
         let socket = TcpStream::connect(self.address).await.unwrap();
         socket.set_nodelay(true).unwrap();
+        let name = self.server_name.as_deref().unwrap_or(&self.authority);
         match self.wire {
             Wire::Http1 => http1(socket, request).await,
             Wire::Http2 => http2(socket, request).await,
-            Wire::Tls1 => http1(encrypt(socket, &self.authority, b"http/1.1").await, request).await,
-            Wire::Tls2 => http2(encrypt(socket, &self.authority, b"h2").await, request).await,
+            Wire::Tls1 => http1(encrypt(socket, name, b"http/1.1").await, request).await,
+            Wire::Tls2 => http2(encrypt(socket, name, b"h2").await, request).await,
         }
     }
 
