@@ -49,8 +49,14 @@ pub(super) fn upgrade(parts: &Parts) -> Option<Arc<str>> {
     if parts.version != Version::HTTP_11 || !tokens(&parts.headers, &CONNECTION).any(is("upgrade")) {
         return None;
     }
-    let kept: Vec<_> = tokens(&parts.headers, &UPGRADE).filter(|token| !reframes(token)).collect();
+    let kept: Vec<_> =
+        tokens(&parts.headers, &UPGRADE).filter(|token| is_protocol(token) && !reframes(token)).collect();
     (!kept.is_empty()).then(|| kept.join(", ").into())
+}
+
+/// `token[/token]`: what is spelt otherwise (`"h2c"`, `h2c;x`) may be anything to a lenient upstream.
+fn is_protocol(text: &str) -> bool {
+    !text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._+/".contains(&byte))
 }
 
 fn reframes(protocol: &str) -> bool {
@@ -93,6 +99,9 @@ mod tests {
         assert_eq!(offered(Version::HTTP_11, "Upgrade, HTTP2-Settings", "h2c"), None);
         assert_eq!(offered(Version::HTTP_11, "Upgrade", "H2C, websocket").as_deref(), Some("websocket"));
         assert_eq!(offered(Version::HTTP_11, "Upgrade", "TLS/1.0, HTTP/2.0"), None);
+        for spelt in ["\"h2c\"", "h2c;q=1", "h2c h2c", "(h2c)", "/h2c"] {
+            assert_eq!(offered(Version::HTTP_11, "Upgrade", spelt), None, "{spelt}");
+        }
         assert_eq!(offered(Version::HTTP_11, "keep-alive", "websocket"), None);
         assert_eq!(offered(Version::HTTP_10, "Upgrade", "websocket"), None);
     }

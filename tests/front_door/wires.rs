@@ -216,3 +216,21 @@ async fn every_wire_carries_bodies_both_ways() {
         assert_eq!(upstream.last().field("remote-user"), Some("ada"));
     }
 }
+
+#[tokio::test]
+async fn nothing_that_reframes_the_connection_is_offered_to_the_site() {
+    let (upstream, program, browser) = site(|setup| setup).await;
+    for offered in ["h2c", "H2C", "HTTP/2.0", "TLS/1.0", "\"h2c\"", "h2c;q=1", "(h2c)"] {
+        let ask = format!(
+            "GET /x HTTP/1.1\r\nHost: localhost:{}\r\nCookie: {}\r\nAccept: */*\r\nConnection: close, Upgrade, HTTP2-Settings\r\nUpgrade: {offered}\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n",
+            program.http.port(),
+            cookie_line(&browser)
+        );
+        let (came, _) = raw::exchange(program.http, ask.as_bytes(), Duration::from_secs(2)).await;
+        assert_eq!(raw::statuses(&came), [200], "{offered}: {came}");
+        let seen = upstream.last();
+        for name in ["upgrade", "http2-settings", "connection"] {
+            assert_eq!(seen.field(name), None, "{offered}");
+        }
+    }
+}
