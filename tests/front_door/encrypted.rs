@@ -93,7 +93,7 @@ async fn with_a_session_domain_one_sign_in_serves_its_sites() {
     for wanted in ["domain=example.com", "secure", "httponly", "samesite=lax", "path=/"] {
         assert!(attributes.iter().any(|one| one == wanted), "{wanted}: {line}");
     }
-    for (name, _) in &browser.jar {
+    for name in browser.jar.keys() {
         assert!(name.starts_with("__Secure-") || name.starts_with("__Host-") || name == "vestibule-hops", "{name}");
     }
     let mut other = at(&program, "blog.example.com", Wire::Tls2);

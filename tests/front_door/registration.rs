@@ -159,7 +159,7 @@ async fn with_mail_an_account_waits_for_its_address_to_be_confirmed() {
     let mut browser = Browser::new(&program);
     let reply = browser.submit("/.auth/register", "/.auth/register", &form("ada", "ada@example.com")).await.expect(303);
     assert!(reply.location().starts_with("/.auth/register/sent"), "{}", reply.location());
-    browser.get(&reply.location().to_owned()).await.expect(200);
+    browser.get(reply.location()).await.expect(200);
     Browser::new(&program).sign_in("ada", "another-wrong-one-17").await.expect(401);
     let mail = mailbox.wait_for("ada@example.com", "").await;
     assert!(mail.link().starts_with(&program.origin()), "the link follows the configuration: {}", mail.link());

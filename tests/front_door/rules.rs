@@ -111,7 +111,7 @@ async fn a_two_factor_rule_sends_people_without_a_factor_to_enable_one() {
     let mut ada = Browser::new(&program).signed_in("ada", PASSWORD).await;
     let reply = ada.get("/strong").await.expect(303);
     assert!(reply.location().starts_with("/.auth/second-factor"), "{}", reply.location());
-    let page = ada.get(&reply.location().to_owned()).await.expect(200);
+    let page = ada.get(reply.location()).await.expect(200);
     assert!(page.words().to_lowercase().contains("two-factor"), "{}", page.words());
 }
 

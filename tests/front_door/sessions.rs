@@ -191,7 +191,7 @@ async fn malformed_foreign_and_doubled_cookies_are_anonymous() {
     let huge = "A".repeat(8000);
     let lines = [
         format!("{name}="),
-        format!("{name}"),
+        name.clone(),
         format!("{name}=x"),
         format!("{name}={flipped}"),
         format!("{name}={}", &value[..value.len() - 1]),
