@@ -1,7 +1,7 @@
 //! SCENARIOS 12, 13: what Twilio refuses, and Twilio slow or down.
 
 use crate::{
-    second_factor::{LOCAL, NUMBER, stage},
+    second_factor::{LOCAL, NUMBER, answer, stage},
     support::{client::Browser, html, people::PASSWORD},
     twilio::Fault,
 };
@@ -84,4 +84,22 @@ async fn a_silent_twilio_times_out_with_a_clear_page() {
     assert_eq!(stage.twilio.sends().len(), 1, "a send that may have worked is not repeated");
     assert_eq!(html::input_value(&reply.text(), "phone").as_deref(), Some(LOCAL));
     browser.get("/").await.expect(200);
+}
+
+#[tokio::test]
+async fn another_way_is_open_at_once_but_no_volley_of_them() {
+    let stage = stage().await;
+    stage.enrolled().await;
+    let mut browser = stage.owing().await;
+    let (page, send) = ("/.auth/login/verify", "/.auth/login/verify/send");
+    browser.submit(page, send, &[("channel", "call")]).await.expect(303);
+    assert_eq!(stage.twilio.sends().last().unwrap().field("Channel"), Some("call"));
+    let sent = stage.twilio.sends().len();
+    for channel in ["call", "sms", "whatsapp"] {
+        let reply = browser.submit(page, send, &[("channel", channel)]).await.expect(429);
+        assert!(reply.field("retry-after").parse::<u32>().is_ok_and(|seconds| seconds > 0), "{channel}");
+    }
+    assert_eq!(stage.twilio.sends().len(), sent, "nothing more was sent");
+    let code = stage.twilio.code_for(NUMBER).unwrap();
+    answer(&mut browser, &code).await.expect(303);
 }
