@@ -124,7 +124,9 @@ impl Page for Send {
         let (tried, resend_at) = (channel.unwrap_or(enrolment.channel), enrolment.resend_at);
         let (identity, client) = (&visit.room.identity, &visit.view.client);
         let sent = identity.enrol_send(&mut enrolment, channel, client, visit.now).await;
-        hold(visit, flow, &enrolment).await?;
+        if !keep(visit, flow, &enrolment).await? {
+            return Ok(visit.to_page("second-factor"));
+        }
         match sent {
             Ok(()) => Ok(visit.to_page(&format!("{HERE}?done={}", Done::Sent.name()))),
             Err(Refusal::Stale) => begin_anew(visit, flow).await,
@@ -186,8 +188,8 @@ async fn answer(visit: &Visit<'_>, code: &str) -> Outcome {
         let back = Back::say(StatusCode::UNPROCESSABLE_ENTITY, "Enter the code we sent you.");
         return Ok(ask_code(visit, &enrolment, &back));
     }
-    let (identity, client, keep) = (&visit.room.identity, &visit.view.client, Some(&*live.record.sid.0));
-    let back = match identity.enrol_answer(&mut enrolment, code, keep, client, visit.now).await {
+    let (identity, client, spared) = (&visit.room.identity, &visit.view.client, Some(&*live.record.sid.0));
+    let back = match identity.enrol_answer(&mut enrolment, code, spared, client, visit.now).await {
         Ok(Enrolled::Done(_, proof, row)) => {
             let rotated = visit.room.sessions.rotate(live, proof, visit.now).await;
             visit.room.sessions.release(flow).await?;
@@ -209,7 +211,10 @@ async fn answer(visit: &Visit<'_>, code: &str) -> Outcome {
         Err(Refusal::Stale) => return begin_anew(visit, flow).await,
         Err(other) => Back::of(other, visit.now)?,
     };
-    hold(visit, flow, &enrolment).await?;
+    // Another tab may have finished meanwhile (a button pressed twice).
+    if !keep(visit, flow, &enrolment).await? {
+        return Ok(visit.to_page("second-factor"));
+    }
     Ok(ask_code(visit, &enrolment, &back))
 }
 
@@ -226,9 +231,17 @@ async fn enrolling<'v>(visit: &'v Visit<'_>) -> Result<Option<(&'v FlowId, Enrol
 }
 
 async fn hold(visit: &Visit<'_>, flow: &FlowId, enrolment: &Enrolment) -> Result<(), Stop> {
+    Ok(visit.room.sessions.hold(flow, &pending(visit, enrolment)?, PATIENCE, visit.now).await?)
+}
+
+/// The same for what waits already; false when another tab ended it.
+async fn keep(visit: &Visit<'_>, flow: &FlowId, enrolment: &Enrolment) -> Result<bool, Stop> {
+    Ok(visit.room.sessions.keep(flow, &pending(visit, enrolment)?, PATIENCE, visit.now).await?)
+}
+
+fn pending(visit: &Visit<'_>, enrolment: &Enrolment) -> Result<Pending, Stop> {
     let sid = visit.signed_in()?.record.sid.clone();
-    let pending = Pending::Enrol { sid, enrolment: Box::new(enrolment.clone()) };
-    Ok(visit.room.sessions.hold(flow, &pending, PATIENCE, visit.now).await?)
+    Ok(Pending::Enrol { sid, enrolment: Box::new(enrolment.clone()) })
 }
 
 async fn begin_anew(visit: &Visit<'_>, flow: &FlowId) -> Outcome {

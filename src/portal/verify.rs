@@ -85,8 +85,11 @@ impl Page for Verify {
             Err(Refusal::Stale) => return restart(visit, flow, &owed.to).await,
             Err(other) => Back::of(other, visit.now)?,
         };
-        hold(visit, flow, &owed).await?;
-        Ok(show(visit, &owed, &back))
+        if keep(visit, flow, &owed).await? {
+            return Ok(show(visit, &owed, &back));
+        }
+        // Another tab finished meanwhile (a button pressed twice): on from there.
+        Ok(visit.to_sign_in(Done::Anew, &owed.to))
     }
 
     async fn again(visit: &Visit<'_>, _typed: Typed, back: Back) -> Outcome {
@@ -125,7 +128,9 @@ impl Page for Send {
         let resend_at = owed.challenge.resend_at;
         let (identity, client) = (&visit.room.identity, &visit.view.client);
         let sent = identity.send(&mut owed.challenge, channel, client, visit.now).await;
-        hold(visit, flow, &owed).await?;
+        if !keep(visit, flow, &owed).await? {
+            return Ok(visit.to_sign_in(Done::Anew, &owed.to));
+        }
         match sent {
             Ok(()) => Ok(visit.to_page(&format!("login/verify?done={}", Done::Sent.name()))),
             Err(Refusal::Stale) => restart(visit, flow, &owed.to).await,
@@ -252,14 +257,26 @@ async fn owed<'v>(visit: &'v Visit<'_>) -> Result<Option<(&'v FlowId, Owed)>, St
     Ok(Some((flow, Owed { challenge: *challenge, remember, to })))
 }
 
+/// Begins to wait.
 async fn hold(visit: &Visit<'_>, flow: &FlowId, owed: &Owed) -> Result<(), Stop> {
     let ttl = left(&owed.challenge, visit.now);
-    let pending = Pending::SignIn {
-        challenge: Box::new(owed.challenge.clone()),
-        remember: owed.remember,
-        return_to: owed.to.location(),
-    };
-    Ok(visit.room.sessions.hold(flow, &pending, ttl, visit.now).await?)
+    Ok(visit.room.sessions.hold(flow, &owed.pending(), ttl, visit.now).await?)
+}
+
+/// Goes on waiting; false when another tab ended it.
+async fn keep(visit: &Visit<'_>, flow: &FlowId, owed: &Owed) -> Result<bool, Stop> {
+    let ttl = left(&owed.challenge, visit.now);
+    Ok(visit.room.sessions.keep(flow, &owed.pending(), ttl, visit.now).await?)
+}
+
+impl Owed {
+    fn pending(&self) -> Pending {
+        Pending::SignIn {
+            challenge: Box::new(self.challenge.clone()),
+            remember: self.remember,
+            return_to: self.to.location(),
+        }
+    }
 }
 
 /// However often it is sent again: a right password waits this long for its second factor.

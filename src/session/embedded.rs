@@ -198,6 +198,17 @@ impl SessionStore for Embedded {
         Ok(())
     }
 
+    async fn keep(&self, flow: Key, body: String, ttl: Duration, now: UnixMillis) -> Result<bool, Unreachable> {
+        let kept = sqlx::query("UPDATE pending SET body = $2, expires_at = $3 WHERE flow = $1 AND expires_at > $4")
+            .bind(flow.0.as_slice())
+            .bind(body)
+            .bind(now.plus(ttl).0)
+            .bind(now.0)
+            .execute(&self.writer)
+            .await?;
+        Ok(kept.rows_affected() > 0)
+    }
+
     async fn held(&self, flow: Key, now: UnixMillis) -> Result<Option<String>, Unreachable> {
         let body = sqlx::query_scalar("SELECT body FROM pending WHERE flow = $1 AND expires_at > $2")
             .bind(flow.0.as_slice())

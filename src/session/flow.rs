@@ -101,12 +101,24 @@ impl Sessions {
         ttl: Duration,
         now: UnixMillis,
     ) -> Result<(), Unreachable> {
-        let body = serde_json::to_string(pending).map_err(|error| Unreachable(Box::new(error)))?;
-        if body.len() > LONGEST {
-            return Err(Unreachable("more would wait than a flow may hold".into()));
-        }
-        let flow = Key::of(&flow.0);
+        let (flow, body) = (Key::of(&flow.0), written(pending)?);
         self.shared.on_service(move |shared| async move { shared.store.hold(flow, body, ttl, now).await }).await
+    }
+
+    /// The same where something still waits. False when nothing does: a step that ended the flow is not undone by one that
+    /// began before it.
+    ///
+    /// # Errors
+    /// [`Unreachable`]: what waited may still wait.
+    pub async fn keep(
+        &self,
+        flow: &FlowId,
+        pending: &Pending,
+        ttl: Duration,
+        now: UnixMillis,
+    ) -> Result<bool, Unreachable> {
+        let (flow, body) = (Key::of(&flow.0), written(pending)?);
+        self.shared.on_service(move |shared| async move { shared.store.keep(flow, body, ttl, now).await }).await
     }
 
     /// What waits under this flow.
@@ -128,6 +140,11 @@ impl Sessions {
         let flow = Key::of(&flow.0);
         self.shared.on_service(move |shared| async move { shared.store.release(flow, shared.clock.now()).await }).await
     }
+}
+
+fn written(pending: &Pending) -> Result<String, Unreachable> {
+    let body = serde_json::to_string(pending).map_err(|error| Unreachable(Box::new(error)))?;
+    if body.len() > LONGEST { Err(Unreachable("more would wait than a flow may hold".into())) } else { Ok(body) }
 }
 
 /// The flow id has one length, so that no two pairs give one message.

@@ -283,6 +283,12 @@ impl SessionStore for Redis {
         self.ask(Question::command("SET", &[self.key('f', &flow), body, "PX".to_owned(), millis(ttl)])).await
     }
 
+    async fn keep(&self, flow: Key, body: String, ttl: Duration, _now: UnixMillis) -> Result<bool, Unreachable> {
+        let words = [self.key('f', &flow), body, "PX".to_owned(), millis(ttl), "XX".to_owned()];
+        let kept: Option<String> = self.ask(Question::command("SET", &words)).await?;
+        Ok(kept.is_some())
+    }
+
     async fn held(&self, flow: Key, _now: UnixMillis) -> Result<Option<String>, Unreachable> {
         self.ask(Question::command("GET", &[self.key('f', &flow)])).await
     }

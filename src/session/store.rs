@@ -112,6 +112,14 @@ pub(crate) trait SessionStore {
         ttl: Duration,
         now: UnixMillis,
     ) -> impl Future<Output = Result<(), Unreachable>> + Send;
+    /// Keeps something newer under a flow where something still waits; false when nothing does.
+    fn keep(
+        &self,
+        flow: Key,
+        body: String,
+        ttl: Duration,
+        now: UnixMillis,
+    ) -> impl Future<Output = Result<bool, Unreachable>> + Send;
     /// What waits under a flow.
     fn held(&self, flow: Key, now: UnixMillis) -> impl Future<Output = Result<Option<String>, Unreachable>> + Send;
     /// Drops what waits; of several callers exactly one gets true.
@@ -222,6 +230,9 @@ impl SessionStore for Store {
     }
     async fn hold(&self, flow: Key, body: String, ttl: Duration, now: UnixMillis) -> Result<(), Unreachable> {
         either!(self, store => store.hold(flow, body, ttl, now))
+    }
+    async fn keep(&self, flow: Key, body: String, ttl: Duration, now: UnixMillis) -> Result<bool, Unreachable> {
+        either!(self, store => store.keep(flow, body, ttl, now))
     }
     async fn held(&self, flow: Key, now: UnixMillis) -> Result<Option<String>, Unreachable> {
         either!(self, store => store.held(flow, now))

@@ -120,3 +120,28 @@ async fn disabling_needs_a_second_factor_shown_a_short_while_ago() {
         .expect(303);
     assert!(!browser.get("/.auth/second-factor").await.words().contains("•••• 56"));
 }
+
+#[tokio::test]
+async fn a_code_sent_from_many_tabs_at_once_opens_one_session_and_leaves_nothing_waiting() {
+    let stage = stage().await;
+    stage.enrolled().await;
+    let mut browser = stage.owing().await;
+    let code = stage.twilio.code_for(NUMBER).unwrap();
+    let csrf = html::input_value(&browser.get("/.auth/login/verify").await.text(), "csrf").unwrap();
+    let tabs = (0..8).map(|_| {
+        let (mut tab, code, csrf) = (browser.clone(), code.clone(), csrf.clone());
+        tokio::spawn(async move {
+            let reply = tab.post("/.auth/login/verify", &[("code", &code), ("csrf", &csrf)]).await;
+            (reply, tab.session_cookie().is_some())
+        })
+    });
+    let mut sessions = 0;
+    for tab in futures_util::future::join_all(tabs).await {
+        let (reply, session) = tab.unwrap();
+        sessions += usize::from(session);
+        assert!(session || !reply.location().is_empty() || reply.status.is_client_error(), "{}", reply.status);
+    }
+    assert_eq!(sessions, 1);
+    let page = browser.get("/.auth/login/verify").await;
+    assert_eq!(page.status, 303, "nothing waits: {}", page.words());
+}

@@ -50,6 +50,18 @@ on_both! {
         assert!(setting.sessions.held(&flow, now).await.unwrap().is_none());
     }
 
+    async fn a_step_that_comes_too_late_brings_nothing_back(setting: Setting) {
+        let (flow, _) = setting.sessions.new_flow().unwrap();
+        let now = setting.clock.now();
+        assert!(!setting.sessions.keep(&flow, &pending("/a"), TEN_MINUTES, now).await.unwrap());
+        setting.sessions.hold(&flow, &pending("/a"), TEN_MINUTES, now).await.unwrap();
+        assert!(setting.sessions.keep(&flow, &pending("/b"), TEN_MINUTES, now).await.unwrap());
+        assert_eq!(return_to(setting.sessions.held(&flow, now).await.unwrap()).as_deref(), Some("/b"));
+        assert!(setting.sessions.release(&flow).await.unwrap());
+        assert!(!setting.sessions.keep(&flow, &pending("/c"), TEN_MINUTES, now).await.unwrap());
+        assert!(setting.sessions.held(&flow, now).await.unwrap().is_none());
+    }
+
     async fn more_than_a_flow_may_hold_is_refused(setting: Setting) {
         let (flow, _) = setting.sessions.new_flow().unwrap();
         let huge = pending(&"a".repeat(20_000));
