@@ -197,3 +197,47 @@ async fn http2_streams_that_are_never_read_do_not_hold_a_connection_for_ever() {
     };
     tokio::time::timeout(Duration::from_secs(6), cut).await.expect("the connection is still open");
 }
+
+#[tokio::test]
+async fn http2_floods_end_their_connection_and_harm_nobody_else() {
+    let program = Setup::demo().start().await;
+    program.ready().await;
+    let mut other = Browser::new(&program);
+    other.get("/.auth/login").await.expect(200);
+    let ask = [
+        literal(":method", "GET"),
+        literal(":scheme", "http"),
+        literal(":path", "/.auth/login"),
+        literal(":authority", &format!("localhost:{}", program.http.port())),
+    ]
+    .concat();
+    let reset = |number: u32| [frame(1, 5, 2 * number + 1, &ask), frame(3, 0, 2 * number + 1, &[0, 0, 0, 8])].concat();
+    let endless = |number: u32| if number == 0 { frame(1, 1, 1, &ask) } else { frame(9, 0, 1, &[]) };
+    let kinds: [(&str, &dyn Fn(u32) -> Vec<u8>); 4] = [
+        ("pings", &|_| frame(6, 0, 0, &[7; 8])),
+        ("settings", &|_| frame(4, 0, 0, &[])),
+        ("resets", &reset),
+        ("continuations", &endless),
+    ];
+    for (kind, flood) in kinds {
+        let mut socket = TcpStream::connect(program.http).await.unwrap();
+        let opening = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &frame(4, 0, 0, &[])].concat();
+        socket.write_all(&opening).await.unwrap();
+        let (mut read, mut write) = socket.into_split();
+        let drained = tokio::spawn(async move {
+            let mut part = vec![0; 16 << 10];
+            while read.read(&mut part).await.is_ok_and(|count| count > 0) {}
+        });
+        for batch in 0..200 {
+            let frames: Vec<u8> = (0..100).flat_map(|number| flood(batch * 100 + number)).collect();
+            if write.write_all(&frames).await.is_err() {
+                break;
+            }
+        }
+        let ended = tokio::time::timeout(Duration::from_secs(3), drained).await;
+        assert!(ended.is_ok(), "a flood of {kind} goes on");
+        let began = std::time::Instant::now();
+        other.get("/.auth/login").await.expect(200);
+        assert!(began.elapsed() < Duration::from_secs(1), "after {kind}: {:?}", began.elapsed());
+    }
+}
