@@ -97,16 +97,19 @@ pub(super) fn hop_by_hop(name: &HeaderName) -> bool {
     }
 }
 
-/// The names a `Connection` field lists, less those that are always removed.
+/// The names a `Connection` field lists, less those that are always removed: only fields that are there, each once, so that a long
+/// list costs no more than its length.
 pub(super) fn named_by_connection(fields: &HeaderMap) -> Vec<HeaderName> {
-    fields
-        .get_all(header::CONNECTION)
-        .into_iter()
-        .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
-        .map(<[u8]>::trim_ascii)
-        .filter(|token| !token.eq_ignore_ascii_case(b"close") && !token.eq_ignore_ascii_case(b"keep-alive"))
-        .filter_map(|token| HeaderName::from_bytes(token).ok())
-        .collect()
+    let mut named = Vec::new();
+    for line in fields.get_all(header::CONNECTION) {
+        let tokens = line.as_bytes().split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+        for name in tokens.filter_map(|token| HeaderName::from_bytes(token).ok()) {
+            if fields.contains_key(&name) && !named.contains(&name) {
+                named.push(name);
+            }
+        }
+    }
+    named
 }
 
 /// Removes what a lenient upstream would read as one of `set`.

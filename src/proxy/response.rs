@@ -93,7 +93,9 @@ fn decodable(fields: &HeaderMap) -> Result<(), ProxyError> {
 }
 
 /// A page made for one person is not stored for others: `public` and `s-maxage` become `private` (RFC 9111 §5.2.2), and
-/// what speaks to content delivery networks alone goes (RFC 9213).
+/// what speaks to content delivery networks alone goes (RFC 9213). Neither is needed for a shared cache to keep an answer to
+/// a request with cookies (RFC 9111 §3: `max-age`, or a status that is cacheable as such), so `private` is said always; to
+/// browsers it changes nothing.
 fn keep_private(fields: &mut HeaderMap) {
     for name in [CDN_CACHE_CONTROL, SURROGATE_CONTROL] {
         fields.remove(name);
@@ -104,10 +106,12 @@ fn keep_private(fields: &mut HeaderMap) {
         let name = directive.split(|&byte| byte == b'=').next().unwrap_or_default().trim_ascii();
         name.eq_ignore_ascii_case(b"public") || name.eq_ignore_ascii_case(b"s-maxage")
     });
-    if shared.is_empty() {
+    let says = |name: &[u8]| kept.iter().any(|directive| directive.eq_ignore_ascii_case(name));
+    let unshared = says(b"private") || says(b"no-store");
+    if unshared && shared.is_empty() {
         return;
     }
-    if !kept.iter().any(|directive| directive.eq_ignore_ascii_case(b"private")) {
+    if !unshared {
         kept.insert(0, b"private");
     }
     let private = HeaderValue::from_bytes(&kept.join(&b", "[..])).unwrap_or(HeaderValue::from_static("private"));
@@ -240,9 +244,11 @@ mod tests {
             ("s-maxage=10", "private"),
             ("Public, S-MaxAge=\"5\", no-transform", "private, no-transform"),
             ("private, s-maxage=5", "private"),
-            ("max-age=60", "max-age=60"),
+            ("max-age=60", "private, max-age=60"),
+            ("private=\"set-cookie\", max-age=60", "private, private=\"set-cookie\", max-age=60"),
+            ("public, no-store", "no-store"),
             ("no-store", "no-store"),
-            ("ext=\"a, public\", max-age=1", "ext=\"a, public\", max-age=1"),
+            ("ext=\"a, public\", max-age=1", "private, ext=\"a, public\", max-age=1"),
         ] {
             let mut fields = HeaderMap::new();
             fields.insert(header::CACHE_CONTROL, HeaderValue::from_static(before));
@@ -254,10 +260,10 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_cache_control_gets_none() {
+    fn an_answer_that_says_nothing_is_private() {
         let mut fields = HeaderMap::new();
         keep_private(&mut fields);
-        assert!(fields.is_empty());
+        assert_eq!(fields[header::CACHE_CONTROL], "private");
     }
 
     #[test]
