@@ -198,6 +198,9 @@ async fn http2_streams_that_are_never_read_do_not_hold_a_connection_for_ever() {
     tokio::time::timeout(Duration::from_secs(6), cut).await.expect("the connection is still open");
 }
 
+/// The frame of a flood with that number.
+type Flood<'a> = &'a dyn Fn(u32) -> Vec<u8>;
+
 #[tokio::test]
 async fn http2_floods_end_their_connection_and_harm_nobody_else() {
     let program = Setup::demo().start().await;
@@ -213,7 +216,7 @@ async fn http2_floods_end_their_connection_and_harm_nobody_else() {
     .concat();
     let reset = |number: u32| [frame(1, 5, 2 * number + 1, &ask), frame(3, 0, 2 * number + 1, &[0, 0, 0, 8])].concat();
     let endless = |number: u32| if number == 0 { frame(1, 1, 1, &ask) } else { frame(9, 0, 1, &[]) };
-    let kinds: [(&str, &dyn Fn(u32) -> Vec<u8>); 4] = [
+    let kinds: [(&str, Flood<'_>); 4] = [
         ("pings", &|_| frame(6, 0, 0, &[7; 8])),
         ("settings", &|_| frame(4, 0, 0, &[])),
         ("resets", &reset),
