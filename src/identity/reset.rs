@@ -30,8 +30,9 @@ impl Identity {
         let found = ledger.find(&mut ledger.db().read().await?, Identifier::Email(email.key())).await?;
         if let Some(found) = found {
             let identity = self.clone();
-            // Beside the answer: writing the link and the mail takes time that must not show.
+            // After the answer: writing the link and the mail takes time that must not show, nor compete with the answer.
             tokio::spawn(async move {
+                tokio::time::sleep(ANSWERED).await;
                 if let Err(error) = identity.send_reset(&AccountId(found.id.into()), now).await {
                     tracing::warn!(error = &error as &dyn std::error::Error, "a reset link was not sent");
                 }
@@ -115,4 +116,6 @@ impl Identity {
     }
 }
 
+/// By then the answer has left.
+const ANSWERED: Duration = Duration::from_millis(100);
 const RESET_LIVES: Duration = Duration::from_mins(10);
