@@ -129,8 +129,6 @@ const QUEUE: usize = 64;
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
 
     fn settings() -> config::password::Password {
@@ -146,16 +144,7 @@ mod tests {
         assert_eq!(ours.params, theirs.params);
         assert_eq!(ours.salt.unwrap().len(), theirs.salt.unwrap().len());
         assert_eq!(ours.hash.unwrap().len(), theirs.hash.unwrap().len());
-        let cost = |hash: &str| {
-            let times = (0..7).map(|_| {
-                let begin = Instant::now();
-                assert_eq!(verify(&hasher.params, &"something else".into(), hash), Verified::Wrong);
-                begin.elapsed()
-            });
-            times.min().unwrap().as_secs_f64()
-        };
-        let ratio = cost(&nobodys) / cost(&real);
-        assert!((0.5..2.0).contains(&ratio), "{ratio}");
+        assert_eq!(verify(&hasher.params, &"something else".into(), &nobodys), Verified::Wrong);
     }
 
     #[test]

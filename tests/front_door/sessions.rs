@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{
+    PROMPTLY,
     client::Browser,
     eventually,
     people::{OTHER_PASSWORD, PASSWORD, site},
@@ -265,7 +266,7 @@ async fn disabling_by_the_command_line_acts_within_a_second() {
         .await;
         browser.get("/").await.expect(200);
         program.run(&["user", "disable", "ada"], "");
-        eventually("the end of the session", Duration::from_secs(1), async || {
+        eventually("the end of the session", PROMPTLY, async || {
             (browser.clone().get("/").await.status == 303).then_some(())
         })
         .await;
@@ -284,16 +285,11 @@ async fn taking_a_group_away_acts_within_a_second() {
     .await;
     browser.get("/staff/").await.expect(403);
     program.run(&["user", "groups", "ada", "staff", "wiki"], "");
-    eventually("the group", Duration::from_secs(1), async || {
-        (browser.clone().get("/staff/").await.status == 200).then_some(())
-    })
-    .await;
+    eventually("the group", PROMPTLY, async || (browser.clone().get("/staff/").await.status == 200).then_some(()))
+        .await;
     assert_eq!(upstream.last().field("remote-groups"), Some("staff,wiki"));
     program.run(&["user", "groups", "ada", "wiki"], "");
-    eventually("its end", Duration::from_secs(1), async || {
-        (browser.clone().get("/staff/").await.status == 403).then_some(())
-    })
-    .await;
+    eventually("its end", PROMPTLY, async || (browser.clone().get("/staff/").await.status == 403).then_some(())).await;
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     sessions::with_redis,
     support::{
+        PROMPTLY,
         client::Browser,
         eventually,
         people::{PASSWORD, site},
@@ -120,7 +121,7 @@ async fn two_nodes_share_sessions_and_sign_out_reaches_both_within_a_second() {
     on_two.address = two.http;
     on_two.get("/").await.expect(200);
     browser.submit("/.auth/logout", "/.auth/logout", &[]).await.expect(303);
-    eventually("sign-out on the other node", Duration::from_secs(1), async || {
+    eventually("sign-out on the other node", PROMPTLY, async || {
         (on_two.clone().get("/").await.status == 303).then_some(())
     })
     .await;

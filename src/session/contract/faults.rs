@@ -95,7 +95,7 @@ async fn a_store_that_is_away_is_unreachable_and_back_at_once() {
     for _ in 0..3 {
         assert!(matches!(setting.resume(&cookie).await, Resumed::Unreachable));
     }
-    assert!(started.elapsed() < SECOND, "refused connections are known at once");
+    assert!(started.elapsed() < BOUND, "refused connections are known at once");
     assert!(setting.sessions.ready().await.is_err());
     assert!(matches!(setting.start(&ada(), false).await, Err(NotStarted::Unreachable(_))));
     let _bridge = Bridge::at(address).await;
@@ -110,7 +110,7 @@ async fn a_silent_store_is_unreachable_in_bounded_time_and_recovers() {
     bridge.silent.store(true, Ordering::SeqCst);
     let started = Instant::now();
     assert!(matches!(setting.resume(&cookie).await, Resumed::Unreachable));
-    assert!(started.elapsed() < Duration::from_millis(2_500), "{:?}", started.elapsed());
+    assert!(started.elapsed() < BOUND, "{:?}", started.elapsed());
     bridge.silent.store(false, Ordering::SeqCst);
     setting.live(&cookie).await;
 }
@@ -209,3 +209,6 @@ async fn activity_seen_by_one_node_counts_on_the_other() {
     let stored = setting.store.read(setting.live(&cookie).await.key).await.unwrap().unwrap();
     assert!(stored.active_at.is_some());
 }
+
+/// Far above what is promised (a second and a half), far below "for ever": timings decide no test.
+const BOUND: Duration = Duration::from_secs(8);

@@ -16,6 +16,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// What is promised within a second: a loaded machine gets more, since timings decide no test.
+pub const PROMPTLY: Duration = Duration::from_secs(3);
+
 /// A free loopback port. Kept open until several were picked, so that two calls never give the same.
 pub fn free_ports<const N: usize>() -> [u16; N] {
     let listeners: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
