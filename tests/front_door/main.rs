@@ -23,6 +23,7 @@ mod rules;
 mod running;
 mod second_factor;
 mod sessions;
+mod settings;
 mod stores;
 mod support;
 mod twilio;
