@@ -38,22 +38,36 @@ pub(crate) fn install_missing() -> Result<(), Failure> {
         ));
     }
     println!("xtask: installing {list}");
-    apt(&["update", "-qq"])?;
-    apt(&[&["install", "-y", "-qq", "--no-install-recommends"], missing.as_slice()].concat())?;
+    apt(&missing)?;
     let still: Vec<_> = NEEDS.iter().filter(|need| !(need.is_there)()).map(|need| need.package).collect();
     if still.is_empty() { Ok(()) } else { Err(format!("installed, and still not found: {}", still.join(" "))) }
 }
 
-fn apt(words: &[&str]) -> Result<(), Failure> {
+fn apt(packages: &[&str]) -> Result<(), Failure> {
     let root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.starts_with(b"0\n"));
-    let mut command = if root { Command::new("apt-get") } else { Command::new("sudo") };
+    let mut command = Command::new(if root { "sh" } else { "sudo" });
     if !root {
-        command.arg("apt-get");
+        command.arg("sh");
     }
-    command.args(words).env("DEBIAN_FRONTEND", "noninteractive");
-    let status = command.status().map_err(|error| format!("apt-get does not start: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("`apt-get {}` failed", words.join(" "))) }
+    command.args(["-c", INSTALL, "install"]).args(packages);
+    let status = command.status().map_err(|error| format!("the package manager does not start: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("`apt-get install {}` failed", packages.join(" "))) }
 }
+
+/// Installs its arguments. Debian starts servers as soon as they are installed; the tests start their own, and nothing is to be
+/// left running: for that time a policy (invoke-rc.d(8)) forbids it, unless the machine has one of its own.
+const INSTALL: &str = r#"
+set -eu
+export DEBIAN_FRONTEND=noninteractive
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    trap 'rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' > "$policy"
+    chmod +x "$policy"
+fi
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "$@"
+"#;
 
 fn on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
