@@ -65,7 +65,7 @@ pub struct Settings {
     pub form_timeout: std::time::Duration,
     /// `session.remember`, for "Stay signed in for …".
     pub remember: std::time::Duration,
-    /// Console codes or mail on an address that is not loopback: pages say so.
+    /// Codes or mails go to the console: pages say so, or a newcomer would wait for their telephone.
     pub trying_out: bool,
 }
 

@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 
 use super::ServeError;
 use crate::{
-    config::{self, Config, mail::Transport, portal::Reach, verify::Provider},
+    config::{self, Config, mail::Transport, verify::Provider},
     identity::{self, Identity},
     inbound::Reader,
     mail::Post,
@@ -87,7 +87,7 @@ pub(super) async fn open_store(config: &Config) -> Result<Store, ServeError> {
 }
 
 fn portal_settings(config: &Config) -> portal::Settings {
-    let console =
+    let trying_out =
         matches!(config.mail.transport, Transport::Console) || matches!(config.verify.provider, Provider::Console);
     portal::Settings {
         portal: config.portal.clone(),
@@ -96,7 +96,7 @@ fn portal_settings(config: &Config) -> portal::Settings {
         form_limit: config.limits.form,
         form_timeout: config.limits.idle_timeout,
         remember: config.session.remember,
-        trying_out: console && config.portal.url.reach != Reach::Loopback,
+        trying_out,
     }
 }
 

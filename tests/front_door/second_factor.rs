@@ -331,6 +331,8 @@ async fn console_codes_are_marked_as_for_trying_out() {
     let before = program.output().len();
     let fields = [("country", "KE"), ("phone", LOCAL), ("channel", "sms")];
     browser.submit("/.auth/second-factor/phone", "/.auth/second-factor/phone", &fields).await.expect(303);
+    let page = browser.get("/.auth/second-factor/phone").await.expect(200);
+    assert!(page.words().contains("Trying out: codes appear in the terminal"), "{}", page.words());
     let code = program.console_code(before).await;
     assert!(program.output()[before..].to_lowercase().contains("trying out"), "{}", &program.output()[before..]);
     browser.submit("/.auth/second-factor/phone", "/.auth/second-factor/phone", &[("code", &code)]).await.expect(303);
