@@ -148,5 +148,8 @@ impl std::fmt::Debug for Proxy {
     }
 }
 
+/// How often moving bytes are told to the session as activity.
+const TOUCH_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
+
 #[cfg(test)]
 mod tests;

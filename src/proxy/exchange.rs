@@ -12,7 +12,7 @@ use hyper::{body::Incoming, client::conn::http1::SendRequest, upgrade::OnUpgrade
 use tokio::time::{Duration, Instant, sleep};
 
 use super::{
-    Proxy, ProxyError,
+    Proxy, ProxyError, TOUCH_EVERY,
     body::{ClientBody, Fault, Upload},
     fields, forwarded, identity,
     pool::{Lease, Pool},
@@ -261,7 +261,6 @@ async fn polled<F: Future<Output = ()>>(future: &mut Option<Pin<Box<F>>>) {
 
 /// A request that takes longer than this ends with its session: an upload is a stream, too.
 const LONG: Duration = Duration::from_millis(250);
-const TOUCH_EVERY: Duration = Duration::from_secs(1);
 
 /// hyper says "the body broke off"; the body knows why.
 fn blame(error: hyper::Error, upload: Option<&Upload>) -> Failure {

@@ -8,7 +8,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -17,11 +17,12 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::sleep;
 
-use super::{Proxy, ProxyError, exchange::Errand, fields, fields::Names, pool::Lease, tunnel};
+use super::{Proxy, ProxyError, TOUCH_EVERY, exchange::Errand, fields, fields::Names, pool::Lease, tunnel};
 use crate::{
     inbound::answer::{Answer, BodyError, Outgoing},
     policy::Subject,
     session::{Live, Sessions},
+    world::Clock,
 };
 
 impl Proxy {
@@ -49,9 +50,12 @@ impl Proxy {
             Outgoing::Empty
         } else {
             let watch = match &errand.subject {
-                Subject::Session(live) => {
-                    Watch::Ready(self.sessions.clone(), Box::new(live.clone()), lasts(&parts.headers))
-                }
+                Subject::Session(live) => Watch::Ready(Box::new(Granted {
+                    sessions: self.sessions.clone(),
+                    live: live.clone(),
+                    clock: self.clock.clone(),
+                    lasts: lasts(&parts.headers),
+                })),
                 _ => Watch::Nobody,
             };
             Outgoing::stream(AnswerBody { incoming, lease: Some(lease), watch, names: Arc::clone(&self.names) })
@@ -149,28 +153,56 @@ struct AnswerBody {
 /// When a session's body must end.
 enum Watch {
     Nobody,
-    /// Not looked at yet: most bodies are over before anything has to be watched. `true`: watch from the first pause on.
-    Ready(Sessions, Box<Live>, bool),
-    Watching(Pin<Box<dyn Future<Output = ()> + Send>>),
+    /// Not looked at yet: most bodies are over before anything has to be watched.
+    Ready(Box<Granted>),
+    Watching {
+        granted: Box<Granted>,
+        ended: Pin<Box<dyn Future<Output = ()> + Send>>,
+        touched: Instant,
+    },
+}
+
+/// The session a body was granted to.
+struct Granted {
+    sessions: Sessions,
+    live: Live,
+    clock: Clock,
+    /// Made to last: watched from the first pause on, and no sign of the person's doing.
+    lasts: bool,
 }
 
 impl Watch {
     /// Called when the body pauses.
     fn begin(&mut self) {
-        if let Self::Ready(sessions, live, lasts) = self {
-            let (sessions, live, lasts) = (sessions.clone(), live.clone(), *lasts);
-            *self = Self::Watching(Box::pin(async move {
-                if !lasts {
-                    sleep(LONG).await;
-                }
-                sessions.ended(&live).await;
-            }));
+        match std::mem::replace(self, Self::Nobody) {
+            Self::Ready(granted) => {
+                let (sessions, live, lasts) = (granted.sessions.clone(), granted.live.clone(), granted.lasts);
+                let ended = Box::pin(async move {
+                    if !lasts {
+                        sleep(LONG).await;
+                    }
+                    sessions.ended(&live).await;
+                });
+                *self = Self::Watching { granted, ended, touched: Instant::now() };
+            }
+            other => *self = other,
+        }
+    }
+
+    /// A download that moves is activity, as an upload is: it may take longer than a session may idle.
+    fn moved(&mut self) {
+        if let Self::Watching { granted, touched, .. } = self
+            && !granted.lasts
+            && touched.elapsed() >= TOUCH_EVERY
+        {
+            *touched = Instant::now();
+            granted.sessions.touch(&granted.live, granted.clock.now());
         }
     }
 
     fn ended(&mut self, cx: &mut Context<'_>) -> bool {
         match self {
-            Self::Watching(ended) => ended.as_mut().poll(cx).is_ready(),
+            Self::Watching { ended, .. } => ended.as_mut().poll(cx).is_ready(),
             _ => false,
         }
     }
@@ -194,6 +226,9 @@ impl Body for AnswerBody {
             && let Some(trailers) = frame.trailers_mut()
         {
             this.names.clean_trailers(trailers);
+        }
+        if matches!(frame, Poll::Ready(Some(Ok(_)))) {
+            this.watch.moved();
         }
         match &frame {
             Poll::Ready(Some(Err(_))) => this.lease = None,

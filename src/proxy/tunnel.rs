@@ -20,7 +20,7 @@ use tokio::{
 use tracing::debug;
 
 use super::{
-    Proxy, ProxyError,
+    Proxy, ProxyError, TOUCH_EVERY,
     exchange::{Errand, Upgrade},
     pool::Lease,
     response,
@@ -138,4 +138,3 @@ impl AsyncWrite for Active<'_> {
 
 /// How long both sides may take to hand over their connections.
 const SWITCH: Duration = Duration::from_secs(10);
-const TOUCH_EVERY: Duration = Duration::from_secs(1);

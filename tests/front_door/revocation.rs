@@ -152,3 +152,20 @@ async fn an_upload_ends_with_its_session() {
     assert!(upstream.seen_at("/echo").is_empty(), "it never became whole");
     drip.abort();
 }
+
+#[tokio::test]
+async fn a_download_may_take_longer_than_a_session_may_idle_and_a_stream_may_not() {
+    let (_upstream, program, browser) = site(|mut setup| {
+        setup.session = "idle = \"3s\"\n".into();
+        setup
+    })
+    .await;
+    let mut stream = open_stream(&program, &browser).await;
+    let mut idle = Browser::new(&program).signed_in("ada", PASSWORD).await;
+    idle.jar.clone_from(&browser.jar);
+    // Five seconds of bytes, on a session that is not used otherwise.
+    let whole = idle.get("/drip/25").await.expect(200);
+    assert_eq!(whole.body.len(), 25);
+    idle.get("/").await.expect(200);
+    ends("the stream", &mut stream, Duration::from_secs(8)).await;
+}

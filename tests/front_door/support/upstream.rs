@@ -50,7 +50,7 @@ impl Seen {
 ///
 /// Paths with a meaning (the first segment; anything else is 200 with a small body):
 /// `/status/503`, `/sse` (an event every 50 ms), `/slow/MS` (head after that long), `/stall` (head and half a body, then silence),
-/// `/cut` (head and half a body, then the connection closes), `/big/BYTES`, `/ws` (101, then echoes bytes), `/nows` (200 to an upgrade),
+/// `/drip/COUNT` (a byte every 200 ms, their number known beforehand), `/cut` (head and half a body, then the connection closes), `/big/BYTES`, `/ws` (101, then echoes bytes), `/nows` (200 to an upgrade),
 /// `/cookies` (sets several, ours among them), `/cache` (`Cache-Control: public, s-maxage=60`), `/hints` (103, then 200), `/trailers`,
 /// `/close` (answers, then closes), `/drop` (closes without an answer), `/echo` (the body comes back).
 #[derive(Debug)]
@@ -220,6 +220,7 @@ async fn answer(socket: &mut BufReader<TcpStream>, target: &str, upgrade: bool, 
         "cut" => (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf".to_vec(), false),
         "sse" => return events(socket).await,
         "big" => return big(socket, number).await,
+        "drip" => return drip(socket, number).await,
         "ws" if upgrade => return echo(socket).await,
         "cookies" => {
             let ours = ["__Host-vestibule=x", "vestibule-8080=x", "a=1", "b=2"].map(|pair| ("Set-Cookie", pair));
@@ -277,6 +278,16 @@ async fn big(socket: &mut BufReader<TcpStream>, mut left: u64) -> bool {
         left -= count;
     }
     true
+}
+
+async fn drip(socket: &mut BufReader<TcpStream>, count: u64) -> bool {
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {count}\r\n\r\n");
+    let mut open = socket.write_all(head.as_bytes()).await.is_ok();
+    for _ in 0..count {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        open = open && socket.write_all(b"x").await.is_ok();
+    }
+    open
 }
 
 async fn echo(socket: &mut BufReader<TcpStream>) -> bool {
