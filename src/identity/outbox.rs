@@ -4,6 +4,7 @@ use super::{
     Identity, Refusal,
     account::{Account, AccountId},
 };
+use crate::storage::StoreError;
 
 /// The row's number; grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,9 +49,11 @@ impl Identity {
             let effect = match (effect.as_str(), sid) {
                 ("end-others", Some(sid)) => Effect::EndOthers(sid),
                 // As it stands when drained: a later change must not be undone by an earlier row.
-                ("rewrite", _) => match ledger.load(&mut tx, &account).await? {
-                    Some(account) if !account.disabled => Effect::Rewrite(Box::new(account)),
-                    _ => Effect::End,
+                ("rewrite", _) => match ledger.load(&mut tx, &account).await {
+                    Ok(Some(account)) if !account.disabled => Effect::Rewrite(Box::new(account)),
+                    // One account that cannot be read (a factor of a newer version) must not keep the others waiting.
+                    Ok(_) | Err(StoreError::Row(_)) => Effect::End,
+                    Err(error) => return Err(error.into()),
                 },
                 // An effect of a newer version, too: ending sessions is always safe.
                 _ => Effect::End,

@@ -12,6 +12,7 @@ use crate::{
 facts!(
     every_guarded_change_moves_the_generation_and_writes_its_row,
     a_rewrite_carries_the_account_as_it_stands_when_drained,
+    an_account_that_cannot_be_read_keeps_no_other_waiting,
     a_change_that_fails_writes_no_row,
     a_change_from_before_another_is_stale,
     the_last_administrator_stays,
@@ -63,6 +64,21 @@ async fn every_guarded_change_moves_the_generation_and_writes_its_row(house: &Ho
         assert_eq!(effects[number], Effect::End, "nothing is left to rewrite: {number}");
     }
     assert!(house.drained().await.is_empty());
+}
+
+async fn an_account_that_cannot_be_read_keeps_no_other_waiting(house: &House) {
+    let (ada, grace) = (house.person("ada").await, house.person("grace").await);
+    let identity = &house.identity;
+    identity.add_factor(&ada.id, 0, &factor(house), None, house.now()).await.unwrap();
+    identity.edit_profile(&ada.id, edit("ada"), house.now()).await.unwrap();
+    identity.edit_profile(&grace.id, edit("grace"), house.now()).await.unwrap();
+    // As a newer version would have left it.
+    let mut tx = house.db.write().await.unwrap();
+    crate::storage::run!(tx, sqlx::query("UPDATE factors SET kind = 'newer'")).unwrap();
+    tx.commit().await.unwrap();
+    let effects: Vec<_> = house.drained().await.into_iter().map(|row| (row.account, row.effect)).collect();
+    assert!(effects.contains(&(ada.id.clone(), Effect::End)), "{effects:?}");
+    assert!(effects.iter().any(|(id, effect)| *id == grace.id && matches!(effect, Effect::Rewrite(_))), "{effects:?}");
 }
 
 async fn a_rewrite_carries_the_account_as_it_stands_when_drained(house: &House) {
