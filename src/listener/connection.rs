@@ -136,12 +136,14 @@ async fn answer<S: Service>(
     }
     // HTTP/1 has one answer at a time, and a blocked write says the same of it.
     let offer = (version >= Version::HTTP_2 && !answer.body().is_end_stream()).then(|| Offer::new(progress));
-    Ok(answer.map(|body| Served { body, _serving: serving, offer }))
+    Ok(answer.map(|body| Served { body, rest: Bytes::new(), _serving: serving, offer }))
 }
 
 /// A body whose request is open until its last byte.
 struct Served {
     body: Outgoing,
+    /// What of the last piece HTTP/2 has still to be given.
+    rest: Bytes,
     _serving: Serving,
     offer: Option<Offer>,
 }
@@ -180,21 +182,34 @@ impl Body for Served {
         mut self: Pin<&mut Self>,
         cx: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let Self { body, offer, .. } = &mut *self;
-        let frame = Pin::new(body).poll_frame(cx);
-        if let Some(offer) = offer {
-            offer.set(false);
-            offer.set(matches!(frame, std::task::Poll::Ready(Some(Ok(_)))));
-        }
+        let Self { body, rest, offer, .. } = &mut *self;
+        let Some(offer) = offer else { return Pin::new(body).poll_frame(cx) };
+        let frame = match rest.is_empty() {
+            true => Pin::new(body).poll_frame(cx).map_ok(|frame| piece(frame, rest)),
+            false => std::task::Poll::Ready(Some(Ok(piece(Frame::data(std::mem::take(rest)), rest)))),
+        };
+        offer.set(false);
+        offer.set(matches!(frame, std::task::Poll::Ready(Some(Ok(_)))));
         frame
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        if self.rest.is_empty() { self.body.size_hint() } else { SizeHint::default() }
+    }
+}
+
+/// As much as shows, by the next asking, that a slow client reads: a piece of an upstream's may be half a megabyte.
+fn piece(frame: Frame<Bytes>, rest: &mut Bytes) -> Frame<Bytes> {
+    match frame.into_data() {
+        Ok(mut data) => {
+            *rest = data.split_off(data.len().min(PIECE));
+            Frame::data(data)
+        }
+        Err(frame) => frame,
     }
 }
 
@@ -279,4 +294,5 @@ where
     }
 }
 
+const PIECE: usize = 16 << 10;
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

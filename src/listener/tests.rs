@@ -13,7 +13,7 @@ use tokio::{
 use super::*;
 use crate::{config::limits::Limits, inbound::answer::Outgoing};
 
-/// Answers with the path; `/slow` after 300 ms.
+/// Answers with the path; `/slow` after 300 ms; `/pieces` with large ones.
 struct Echo;
 
 impl Service for Echo {
@@ -23,6 +23,11 @@ impl Service for Echo {
         }
         if request.uri().path() == "/endless" {
             return http::Response::new(Outgoing::from(vec![7_u8; 64 << 20]));
+        }
+        if request.uri().path() == "/pieces" {
+            let piece = || Ok(http_body::Frame::data(vec![7_u8; 400 << 10].into()));
+            let pieces = futures_util::stream::iter([piece(), piece()]);
+            return http::Response::new(Outgoing::stream(http_body_util::StreamBody::new(pieces)));
         }
         http::Response::new(Outgoing::from(request.uri().path().to_owned()))
     }
@@ -126,6 +131,26 @@ async fn a_client_that_does_not_read_its_answer_is_cut_off() {
     let mut all = Vec::new();
     let _ = stream.read_to_end(&mut all).await;
     assert!(all.len() < 64 << 20, "{} bytes", all.len());
+}
+
+#[tokio::test]
+async fn a_slow_http2_client_that_goes_on_reading_is_not_cut_off() {
+    let server = start(&quick());
+    let stream = TcpStream::connect(server.address).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new())
+        .initial_stream_window_size(16 << 10)
+        .handshake(hyper_util::rt::TokioIo::new(stream))
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let ask = http::Request::get(format!("http://{}/pieces", server.address));
+    let answer = sender.send_request(ask.body(String::new()).unwrap()).await.unwrap();
+    let mut body = answer.into_body();
+    for read in 0..20 {
+        let frame = http_body_util::BodyExt::frame(&mut body).await;
+        assert!(matches!(frame, Some(Ok(_))), "cut off after {read} pieces: {frame:?}");
+        tokio::time::sleep(Duration::from_millis(150)).await;
+    }
 }
 
 #[tokio::test]
