@@ -33,6 +33,7 @@ mod visit;
 use std::sync::Arc;
 
 use http::Method;
+use templates::TryingOut;
 
 use self::{return_to::Destinations, visit::Room};
 use crate::{
@@ -66,7 +67,7 @@ pub struct Settings {
     /// `session.remember`, for "Stay signed in for …".
     pub remember: std::time::Duration,
     /// Codes or mails go to the console: pages say so, or a newcomer would wait for their telephone.
-    pub trying_out: bool,
+    pub trying_out: Option<TryingOut>,
 }
 
 /// What an error page says; the gateway and the pages share it.

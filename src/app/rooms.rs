@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use secrecy::SecretString;
+use templates::TryingOut;
 use tokio::runtime::Handle;
 
 use super::ServeError;
@@ -87,8 +88,11 @@ pub(super) async fn open_store(config: &Config) -> Result<Store, ServeError> {
 }
 
 fn portal_settings(config: &Config) -> portal::Settings {
-    let trying_out =
-        matches!(config.mail.transport, Transport::Console) || matches!(config.verify.provider, Provider::Console);
+    let trying_out = match (&config.verify.provider, &config.mail.transport) {
+        (Provider::Console, _) => Some(TryingOut::Codes),
+        (_, Transport::Console) => Some(TryingOut::Mails),
+        _ => None,
+    };
     portal::Settings {
         portal: config.portal.clone(),
         sites: config.sites.clone(),

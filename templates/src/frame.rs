@@ -18,10 +18,28 @@ pub struct Frame<'a> {
     pub person: Option<Person<'a>>,
     /// Where "Back to site" leads.
     pub back: Option<&'a str>,
-    /// Says "Trying out: codes appear in the terminal".
-    pub trying_out: bool,
+    /// What appears in the terminal instead of reaching people.
+    pub trying_out: Option<TryingOut>,
     /// The token of every form on this page (hidden field `csrf`).
     pub csrf: &'a str,
+}
+
+/// What goes to the console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TryingOut {
+    /// Codes, whatever mails do: a newcomer would wait for their telephone.
+    Codes,
+    /// Mails alone: codes are sent.
+    Mails,
+}
+
+impl TryingOut {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Codes => "codes",
+            Self::Mails => "mails",
+        }
+    }
 }
 
 /// Who is signed in.
@@ -82,7 +100,7 @@ impl Frame<'_> {
                 }
                 body {
                     a.skip href="#main" { "Skip to the page" }
-                    @if self.trying_out { p.trying { "Trying out: codes appear in the terminal." } }
+                    @if let Some(what) = self.trying_out { p.trying { "Trying out: " (what.word()) " appear in the terminal." } }
                     header.bar {
                         span.name {
                             img src={ (self.assets) "/" (icon.file_name()) } alt="" width="28" height="28";

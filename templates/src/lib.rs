@@ -16,7 +16,7 @@ pub mod words;
 pub use self::{
     asset::{Asset, assets},
     form::FieldError,
-    frame::{Frame, Person},
+    frame::{Frame, Person, TryingOut},
     mail::MailBody,
     words::{Alert, Channel, Notice},
 };

@@ -323,6 +323,13 @@ async fn secrets_codes_and_numbers_never_reach_the_log() {
 }
 
 #[tokio::test]
+async fn pages_do_not_look_for_codes_in_the_terminal_that_are_sent() {
+    let stage = stage().await;
+    let page = Browser::new(&stage.program).get("/.auth/login").await.expect(200);
+    assert!(page.words().contains("Trying out: mails appear in the terminal"), "{}", page.words());
+}
+
+#[tokio::test]
 async fn console_codes_are_marked_as_for_trying_out() {
     let program = Setup::demo().start().await;
     program.ready().await;

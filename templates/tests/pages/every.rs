@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use templates::{Alert, Channel, FieldError, Frame, Markup, Notice, Person, page::*};
+use templates::{Alert, Channel, FieldError, Frame, Markup, Notice, Person, TryingOut, page::*};
 
 /// The texts that people or the outside supply.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +59,7 @@ pub fn frame(texts: Texts<'_>) -> Frame<'_> {
         assets: "/.auth/assets",
         person: None,
         back: Some("/"),
-        trying_out: false,
+        trying_out: None,
         csrf: "csrf-token-csrf-token-csrf-token-csrf-token",
     }
 }
@@ -121,7 +121,7 @@ fn entrance(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
             Verify {
                 resend_at: NOW,
                 alert: Some(Alert::WrongCode { left: 3 }),
-                frame: Frame { trying_out: true, ..frame },
+                frame: Frame { trying_out: Some(TryingOut::Codes), ..frame },
                 ..verify
             }
             .render(),
@@ -137,7 +137,7 @@ fn entrance(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
 fn newcomers(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
     let frame = frame(t);
     let register = Register {
-        frame: Frame { trying_out: true, ..frame },
+        frame: Frame { trying_out: Some(TryingOut::Codes), ..frame },
         first_name: "",
         last_name: "",
         username: "",
