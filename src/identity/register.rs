@@ -35,12 +35,15 @@ impl Identity {
                 self.judge_names(username, email, faults, now).await
             })
             .await;
-        if !matches!(judged, Err(Refusal::Fields(_))) {
+        // An address is counted only now: mending a form is no abuse of it.
+        let admitted = judged.and_then(|person| {
+            let _counted = self.inner.throttle.admit(Purpose::Register, person.email.key(), client, now)?;
+            Ok(person)
+        });
+        if !matches!(admitted, Err(Refusal::Fields(_) | Refusal::Throttled { .. })) {
             form.undo();
         }
-        let person = judged?;
-        // Counted only now: mending a form is no abuse of an address.
-        let _counted = self.inner.throttle.admit(Purpose::Register, person.email.key(), client, now)?;
+        let person = admitted?;
         let hash = place.hash(&person.password, &self.inner.entropy).await?;
         drop(place);
         if self.inner.settings.accounts.confirm_email {

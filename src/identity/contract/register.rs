@@ -14,6 +14,7 @@ facts!(
     signing_in_before_confirming_tells_nothing_of_the_address,
     whoever_confirms_first_has_the_address,
     raced_registrations_make_one_account,
+    registrations_that_are_not_admitted_are_counted_too,
     a_deleted_persons_name_is_never_given_again,
     the_setup_link_makes_one_administrator_even_when_raced,
     a_newer_setup_link_replaces_the_older,
@@ -180,6 +181,16 @@ async fn raced_registrations_make_one_account(house: &House) {
     }
     assert_eq!(made, 1);
     assert_eq!(house.identity.list("", 100).await.unwrap().len(), 1);
+}
+
+async fn registrations_that_are_not_admitted_are_counted_too(house: &House) {
+    let identity = house.confirming();
+    for _ in 0..110 {
+        let _ = identity.register(form("ada"), &client(), house.now()).await;
+    }
+    let faulty = NewAccount { first_name: " ".into(), ..form("ada") };
+    let refusal = identity.register(faulty, &client(), house.now()).await.unwrap_err();
+    assert!(matches!(refusal, Refusal::Throttled { .. }), "each cost an estimate: {refusal}");
 }
 
 async fn a_deleted_persons_name_is_never_given_again(house: &House) {
