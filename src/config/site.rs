@@ -24,7 +24,7 @@ pub struct Site {
     pub basic_challenge: bool,
     /// Let CORS preflights (OPTIONS with `Access-Control-Request-Method`) through without a session.
     pub allow_preflight: bool,
-    /// Leave `public` and `s-maxage` of the upstream as they are.
+    /// Leave the `Cache-Control` of the upstream as it is: no `private` for who is signed in.
     pub shared_cache: bool,
     /// Overrides `limits.body`; `None` when the site says nothing.
     pub body: Option<super::limits::ByteLimit>,
