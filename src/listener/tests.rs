@@ -154,6 +154,24 @@ async fn a_slow_http2_client_that_goes_on_reading_is_not_cut_off() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_not_read_for_now_takes_no_later_one_with_it() {
+    let server = start(&quick());
+    let stream = TcpStream::connect(server.address).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new())
+        .initial_stream_window_size(16 << 10)
+        .handshake(hyper_util::rt::TokioIo::new(stream))
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let ask = |path| http::Request::get(format!("http://{}{path}", server.address)).body(String::new()).unwrap();
+    let paused = sender.send_request(ask("/pieces")).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(750)).await;
+    let answer = sender.send_request(ask("/slow")).await;
+    assert!(answer.is_ok(), "{answer:?}");
+    drop((paused, answer));
+}
+
+#[tokio::test]
 async fn a_head_over_the_limit_is_431() {
     let server = start(&quick());
     let mut stream = TcpStream::connect(server.address).await.unwrap();

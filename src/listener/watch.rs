@@ -55,7 +55,7 @@ pub(super) struct Progress {
     blocked_since: AtomicU64,
     /// Answers with bytes to give, for which their HTTP/2 streams have no window.
     unread: AtomicU32,
-    /// When one of them last moved.
+    /// When one of them last moved, or another request came.
     unread_since: AtomicU64,
     closing: AtomicBool,
 }
@@ -150,6 +150,10 @@ impl Serving {
     pub fn begin(progress: &Arc<Progress>) -> Self {
         progress.serving.fetch_add(1, Relaxed);
         progress.head_since.store(0, Relaxed);
+        // Who asks is there: a film that somebody paused takes no answer to this request with it.
+        if progress.unread.load(Relaxed) > 0 {
+            progress.unread_since.store(progress.stamp(), Relaxed);
+        }
         Self(Arc::clone(progress))
     }
 }
