@@ -2,8 +2,10 @@
 
 use crate::support::{
     chromium::Window,
+    mailbox::Mailbox,
     people::{OTHER_PASSWORD, PASSWORD},
     program::{Program, Setup},
+    services::Redis,
     upstream::Upstream,
 };
 
@@ -74,6 +76,9 @@ async fn walk(program: &Program, window: &Window, pictures: bool) {
     window.press("Enable").await;
     window.sees("•••• 56").await;
     picture("second-factor-on").await;
+    window.press("Disable").await;
+    window.sees("Password").await;
+    picture("second-factor-disable").await;
     window.open_page(&format!("{}/.auth/logout", program.origin())).await;
     picture("sign-out").await;
     window.press("Sign out").await;
@@ -178,5 +183,55 @@ async fn error_pages_look_right() {
         window.sees(words).await;
         window.pictures(name).await;
     }
+    window.close().await;
+}
+
+#[tokio::test]
+async fn pages_of_rarer_moments_look_right() {
+    let (mailbox, mut redis) = (Mailbox::start().await, Redis::start().await);
+    let mut setup = Setup::demo();
+    setup.mail = format!("transport = \"{}\"\nfrom = \"no-reply@example.com\"\n", mailbox.transport());
+    setup.session = format!("store = \"{}\"\n", redis.url());
+    let program = setup.start().await;
+    program.ready().await;
+    program.add_person("grace", PASSWORD, false);
+    let window = Window::open(true).await;
+    let (origin, port) = (program.origin(), program.http.port());
+    window.open_page(&format!("{origin}/.auth/register")).await;
+    type_registration(&window, "ada").await;
+    window.press("Create account").await;
+    window.sees("mail").await;
+    window.pictures("register-sent").await;
+    window.open_page(&mailbox.wait_for("ada@example.com", "").await.link()).await;
+    window.pictures("confirm").await;
+    window.driver.find(thirtyfour::By::Css("main form button")).await.unwrap().click().await.unwrap();
+    window.sees("Username or e-mail").await;
+    window.pictures("confirmed").await;
+    window.open_page(&format!("http://unknown.example:{port}/")).await;
+    window.sees("unknown.example").await;
+    window.pictures("error-421").await;
+    let form = format!(
+        "<form method=post action={origin}/comment><input name=text value=long><button>Comment</button></form>"
+    );
+    window.open_page(&format!("data:text/html,{form}")).await;
+    window.press("Comment").await;
+    window.sees("Your session ended before this was sent").await;
+    window.pictures("error-401-form").await;
+    window.open_page(&format!("{origin}/.auth/login")).await;
+    for _ in 0..8 {
+        window.fill("identifier", "nobody").await;
+        window.fill("password", OTHER_PASSWORD).await;
+        window.press("Sign in").await;
+        window.sees("r").await;
+    }
+    window.sees("Too many tries. Wait until ").await;
+    window.pictures("sign-in-throttled").await;
+    type_sign_in(&window, "grace").await;
+    window.open_page(&format!("{origin}/")).await;
+    window.sees("Remote-User").await;
+    redis.stop();
+    window.open_page(&format!("{origin}/")).await;
+    window.sees("Your session is safe").await;
+    window.pictures("error-503").await;
     window.close().await;
 }

@@ -49,6 +49,8 @@ impl Window {
             "--disable-component-update",
             "--disable-sync",
             "--hide-scrollbars",
+            // A host that no [[site]] knows.
+            "--host-resolver-rules=MAP unknown.example 127.0.0.1",
             "--force-color-profile=srgb",
         ] {
             wanted.add_arg(argument).unwrap();
