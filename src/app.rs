@@ -23,6 +23,7 @@ use crate::{
     config::Config,
     identity::{Identity, Refusal},
     listener::Listener,
+    telemetry::access::AccessLog,
     session::outbox,
     world::{Clock, Entropy},
 };
@@ -80,15 +81,17 @@ pub fn serve(mut config: Config) -> Result<(), ServeError> {
         outbox::drain(identity, sessions)
     }));
     service.spawn(operations.run(rooms.identity.clone(), rooms.sessions.clone(), signals.clone()));
+    let (access, last_lines) = AccessLog::start(config.log.format);
     let accept = runtime("the thread that accepts connections", Builder::new_current_thread())?;
     let served = accept.block_on(until_second(&signals, {
         let threads = threads::count();
-        listener.run(threads, threads::make(&config, &rooms), signals.first())
+        listener.run(threads, threads::make(&config, &rooms, access), signals.first())
     }));
     // After a second signal a data thread may still be busy, and its thread is joined on this runtime.
     accept.shutdown_background();
     drain.abort();
     if served.is_ok() {
+        last_lines.written();
         service.block_on(close(rooms));
         service.shutdown_timeout(LAST_WORK);
     } else {

@@ -37,6 +37,7 @@ use crate::{
     portal::{Portal, Problem},
     proxy::Proxy,
     session::{Resumed, Sessions},
+    telemetry::access::Lines,
     world::{Clock, UnixMillis},
 };
 
@@ -59,6 +60,8 @@ pub struct Rooms {
     pub service: Handle,
     /// The time.
     pub clock: Clock,
+    /// This thread's own.
+    pub access: Lines,
 }
 
 /// One data thread's gateway.
@@ -93,7 +96,7 @@ impl Gateway {
         &self,
         request: http::Request<Incoming>,
         connection: &Connection,
-        entry: &mut Entry,
+        entry: &mut Entry<'_>,
     ) -> Result<Answer, Failure> {
         let (parts, body) = request.into_parts();
         let request = self.read(parts, body, connection)?;
@@ -118,7 +121,7 @@ impl Gateway {
 
     fn read(&self, parts: Parts, body: Incoming, connection: &Connection) -> Result<Request, Failure> {
         match self.rooms.reader.read(&parts, connection) {
-            Ok(view) => Ok(Request { view, parts, body }),
+            Ok(view) => Ok(Request { view: Arc::new(view), parts, body }),
             Err(malformed) => Err(Failure::Malformed(malformed, Leftover::of(&parts, body))),
         }
     }
@@ -173,7 +176,7 @@ impl Gateway {
     }
 
     /// A panic is our fault and this request's alone.
-    fn panicked(&self, entry: &Entry, panic: &(dyn Any + Send)) -> Answer {
+    fn panicked(&self, entry: &Entry<'_>, panic: &(dyn Any + Send)) -> Answer {
         let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
         tracing::error!(id = entry.id(), panic = said.unwrap_or("?"), "serving a request panicked");
         let page = || self.rooms.portal.problem(entry.view(), Problem::Internal);
@@ -188,7 +191,7 @@ impl Gateway {
 
 impl Service for Gateway {
     async fn serve(&self, request: http::Request<Incoming>, connection: &Connection) -> Answer {
-        let mut entry = Entry::begin(request.method().clone());
+        let mut entry = Entry::begin(request.method().clone(), &self.rooms.access, &self.rooms.clock);
         let version = request.version();
         let ends_connection = may_hide_a_length(&request);
         let served = async {

@@ -61,8 +61,8 @@ pub struct Tls {
 /// A request that could be read in exactly one way.
 #[derive(Debug)]
 pub struct Request {
-    /// The canonical view.
-    pub view: View,
+    /// The canonical view; shared with the log.
+    pub view: Arc<View>,
     /// Head as received (HTTP/2's `:authority` stands in `uri`).
     pub parts: http::request::Parts,
     /// Not polled yet: polling sends 100 (Continue).

@@ -5,6 +5,8 @@
 //! Libraries do not know that list (h2 prints whole field blocks at `debug`), so they are heard at `info` and above
 //! only, whatever `RUST_LOG` says.
 
+pub mod access;
+
 use std::io::IsTerminal;
 
 use tracing::{Level, Metadata};

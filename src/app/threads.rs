@@ -14,6 +14,7 @@ use crate::{
     },
     listener::Service,
     proxy::Proxy,
+    telemetry::access::{AccessLog, Lines},
 };
 
 /// What one data thread serves with.
@@ -43,9 +44,9 @@ pub(super) fn count() -> usize {
 }
 
 /// Makes a gateway; called once on each data thread.
-pub(super) fn make(config: &Config, rooms: &Rooms) -> impl Fn() -> Desk + Clone + Send + 'static {
+pub(super) fn make(config: &Config, rooms: &Rooms, access: AccessLog) -> impl Fn() -> Desk + Clone + Send + 'static {
     let (config, rooms) = (config.clone(), rooms.clone());
-    move || match gateway(&config, &rooms) {
+    move || match gateway(&config, &rooms, access.lines()) {
         Ok(gateway) => Desk::Open(Box::new(gateway)),
         Err(error) => {
             error!(error = &*error as &dyn std::error::Error, "a data thread has no gateway: it refuses everything");
@@ -54,7 +55,7 @@ pub(super) fn make(config: &Config, rooms: &Rooms) -> impl Fn() -> Desk + Clone 
     }
 }
 
-fn gateway(config: &Config, rooms: &Rooms) -> Result<Gateway, Box<dyn std::error::Error + Send + Sync>> {
+fn gateway(config: &Config, rooms: &Rooms, access: Lines) -> Result<Gateway, Box<dyn std::error::Error + Send + Sync>> {
     let proxy = Proxy::new(
         rooms.policy.sites(),
         &config.portal.path,
@@ -72,6 +73,7 @@ fn gateway(config: &Config, rooms: &Rooms) -> Result<Gateway, Box<dyn std::error
         identity: rooms.identity.clone(),
         service: rooms.service.clone(),
         clock: rooms.clock.clone(),
+        access,
     };
     Ok(Gateway::new(parts, &config.portal, &config.accounts.admin_group))
 }

@@ -10,15 +10,19 @@ use crate::{
     inbound::{RequestId, View},
     policy::{Place, Site, Subject},
     session::Sid,
+    telemetry::access::{Line, Lines},
+    world::Clock,
 };
 
 /// What is known of a request so far.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct Entry<'a> {
+    lines: &'a Lines,
+    clock: &'a Clock,
     began: Instant,
     method: Method,
     id: Option<RequestId>,
-    view: Option<View>,
+    view: Option<Arc<View>>,
     place: Option<Where>,
     sid: Option<Sid>,
     status: Option<StatusCode>,
@@ -30,14 +34,14 @@ enum Where {
     Portal,
 }
 
-impl Entry {
-    pub(super) fn begin(method: Method) -> Self {
-        Self { began: Instant::now(), method, id: None, view: None, place: None, sid: None, status: None }
+impl<'a> Entry<'a> {
+    pub(super) fn begin(method: Method, lines: &'a Lines, clock: &'a Clock) -> Self {
+        let began = Instant::now();
+        Self { lines, clock, began, method, id: None, view: None, place: None, sid: None, status: None }
     }
 
-    pub(super) fn read(&mut self, view: &View) {
-        self.id = Some(view.id.clone());
-        self.view = Some(view.clone());
+    pub(super) fn read(&mut self, view: &Arc<View>) {
+        self.view = Some(Arc::clone(view));
     }
 
     /// A request that could not be read has a reference, too.
@@ -64,29 +68,30 @@ impl Entry {
 
     /// For the page of an error that came after the request was given away.
     pub(super) fn view(&self) -> Option<&View> {
-        self.view.as_ref()
+        self.view.as_deref()
     }
 
     /// Empty before it is known.
     pub(super) fn id(&self) -> &str {
-        self.id.as_ref().map_or("", |id| &id.0)
+        self.view.as_ref().map(|view| &view.id).or(self.id.as_ref()).map_or("", |id| &id.0)
     }
 }
 
-impl Drop for Entry {
+impl Drop for Entry<'_> {
     fn drop(&mut self) {
         let site = match &self.place {
             Some(Where::Site(site)) => &site.label,
             Some(Where::Portal) => "portal",
             None => "-",
         };
-        let (id, method, sid) = (self.id(), self.method.as_str(), self.sid.as_ref().map(|sid| &*sid.0));
-        let duration_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        match self.status {
-            Some(status) => {
-                tracing::info!(target: "access", id, method, site, status = status.as_u16(), duration_ms, sid, "answered");
-            }
-            None => tracing::info!(target: "access", id, method, site, duration_ms, sid, "the client did not wait"),
-        }
+        self.lines.write(&Line {
+            at: self.clock.now(),
+            id: self.id(),
+            method: self.method.as_str(),
+            site,
+            status: self.status.map(|status| status.as_u16()),
+            duration: self.began.elapsed(),
+            sid: self.sid.as_ref().map(|sid| &*sid.0),
+        });
     }
 }

@@ -53,7 +53,7 @@ impl Responder<'_> {
     pub(super) async fn respond(
         &self,
         failure: Failure,
-        entry: &mut Entry,
+        entry: &mut Entry<'_>,
         version: Version,
         reader: &Reader,
     ) -> Answer {
@@ -77,7 +77,7 @@ impl Responder<'_> {
         answer
     }
 
-    async fn malformed(&self, malformed: Malformed, leftover: Leftover, entry: &Entry) -> (Answer, Fate) {
+    async fn malformed(&self, malformed: Malformed, leftover: Leftover, entry: &Entry<'_>) -> (Answer, Fate) {
         tracing::info!(id = entry.id(), reason = %malformed, "a request was refused as malformed");
         let problem = match malformed {
             Malformed::Method => Problem::Method(SERVED),
@@ -139,7 +139,7 @@ impl Responder<'_> {
         (answer, drain(request).await)
     }
 
-    fn upstream(&self, site: &Site, sees_upstream: bool, error: &ProxyError, entry: &Entry) -> (Answer, Fate) {
+    fn upstream(&self, site: &Site, sees_upstream: bool, error: &ProxyError, entry: &Entry<'_>) -> (Answer, Fate) {
         let upstream = site.settings.upstream.authority();
         let named = if sees_upstream { format!("{} (upstream {upstream})", site.label) } else { site.label.clone() };
         let (problem, fate) = match error {
@@ -175,7 +175,7 @@ impl Responder<'_> {
         (self.portal.problem(entry.view(), problem), fate)
     }
 
-    fn page(&self, error: &JoinError, entry: &Entry) -> Answer {
+    fn page(&self, error: &JoinError, entry: &Entry<'_>) -> Answer {
         tracing::error!(id = entry.id(), %error, "a page ended early");
         let problem = if error.is_panic() { Problem::Internal } else { Problem::Resting(RESTING) };
         self.portal.problem(entry.view(), problem)

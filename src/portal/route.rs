@@ -1,5 +1,7 @@
 //! From a path to its page, and what holds for all of them: methods, who may look, where the request came from.
 
+use std::sync::Arc;
+
 use http::Method;
 
 use super::{
@@ -75,7 +77,7 @@ pub(super) async fn serve(room: &Room, request: Request, subject: Subject, page:
     {
         return room.problem(Some(&view), &Problem::Resting(super::stop::RESTING));
     }
-    let problem_view = view.clone();
+    let problem_view = Arc::clone(&view);
     match Visit::new(room, (view, parts.headers), subject, page.on_portal_host, (route.bound(), route.token_in_url())) {
         Ok(visit) => {
             let answer = answer(route, &visit, body).await;

@@ -1,6 +1,6 @@
 //! One request to one page: what the pages stand on, who asks, which form token fits, and the frame around the answer.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderValue, StatusCode};
 use templates::{Frame, Markup, Person};
@@ -79,7 +79,7 @@ impl Flow {
 /// One request to one page.
 pub(super) struct Visit<'a> {
     pub(super) room: &'a Room,
-    pub(super) view: View,
+    pub(super) view: Arc<View>,
     pub(super) fields: HeaderMap,
     pub(super) subject: Subject,
     pub(super) on_portal_host: bool,
@@ -94,7 +94,7 @@ pub(super) struct Visit<'a> {
 impl<'a> Visit<'a> {
     pub(super) fn new(
         room: &'a Room,
-        (view, fields): (View, HeaderMap),
+        (view, fields): (Arc<View>, HeaderMap),
         subject: Subject,
         on_portal_host: bool,
         (bound, token_in_url): (Bound, bool),

@@ -27,7 +27,7 @@ use crate::{
 
 /// A granted request without its body: kept until the answer comes, for it may have to be sent again.
 pub(super) struct Errand {
-    pub view: View,
+    pub view: Arc<View>,
     pub subject: Subject,
     pub site: Arc<Site>,
     parts: Parts,

@@ -168,7 +168,7 @@ impl Door {
             Resumed::Live(live) => Subject::Session(live),
             _ => Subject::Anonymous { ended: false },
         };
-        let request = inbound::Request { view, parts, body };
+        let request = inbound::Request { view: Arc::new(view), parts, body };
         let Decision::Allow(grant) = self.policy.decide(request, place, subject, now) else { return Err(401) };
         self.proxy.forward(grant, connection).await.map_err(|error| match error {
             ProxyError::Unreachable(_) | ProxyError::Broken(_) => 502,
