@@ -8,6 +8,9 @@ mod bind;
 mod connection;
 mod flood;
 mod io;
+pub mod proxy_protocol;
+mod request;
+mod stop;
 mod thread;
 mod tls;
 mod watch;
@@ -19,9 +22,9 @@ use std::{
 
 use hyper::body::Incoming;
 use tokio_rustls::TlsAcceptor;
-use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+use self::{connection::Terms, stop::Stop};
 use crate::{
     config,
     inbound::{Connection, answer::Answer},
@@ -37,7 +40,8 @@ pub trait Service: Send + Sync + 'static {
 pub struct Listener {
     http: Option<TcpListener>,
     https: Option<(TcpListener, TlsAcceptor)>,
-    limits: config::limits::Limits,
+    renewal: Option<tls::Renewal>,
+    terms: Terms,
 }
 
 impl Listener {
@@ -47,13 +51,15 @@ impl Listener {
     /// A sentence that names the key and what to do.
     pub fn bind(listen: &config::listen::Listen, limits: &config::limits::Limits) -> Result<Self, String> {
         // Certificates first: a missing key file should not cost a bound port.
-        let acceptor = listen.https.map(|_| tls::acceptor(&listen.certificates)).transpose()?;
+        let (acceptor, renewal) = listen.https.map(|_| tls::acceptor(&listen.certificates)).transpose()?.unzip();
         let http = listen.http.map(|address| bind::socket("listen.http", address)).transpose()?;
         let https = listen.https.map(|address| bind::socket("listen.https", address)).transpose()?;
         if http.is_none() && https.is_none() {
             return Err("nothing to listen on: set `listen.http` or `listen.https`".into());
         }
-        Ok(Self { http, https: https.zip(acceptor), limits: limits.clone() })
+        let terms =
+            Terms { limits: limits.clone(), proxies: listen.proxy_protocol.clone().into(), stop: Stop::default() };
+        Ok(Self { http, https: https.zip(acceptor), renewal, terms })
     }
 
     /// The bound addresses (port 0 resolved): http, https.
@@ -71,11 +77,11 @@ impl Listener {
         make: impl Fn() -> S + Clone + Send + 'static,
         stop: impl Future<Output = ()> + Send,
     ) {
-        let stopping = CancellationToken::new();
+        let (http, secure) = self.addresses();
         let mut desks = Vec::new();
         let mut handles = Vec::new();
         for number in 0..threads.max(1) {
-            match thread::start(number, make.clone(), self.limits.clone(), stopping.clone()) {
+            match thread::start(number, make.clone(), self.terms.clone()) {
                 Ok((desk, handle)) => {
                     desks.push(desk);
                     handles.push(handle);
@@ -83,7 +89,13 @@ impl Listener {
                 Err(error) => error!(number, %error, "a data thread cannot start"),
             }
         }
-        let (http, secure) = self.addresses();
+        let _following = match self.renewal.map(tls::Renewal::follow).transpose() {
+            Ok(following) => following,
+            Err(error) => {
+                error!(%error, "renewed certificates are taken up by a restart only: no thread to look for them");
+                None
+            }
+        };
         info!(
             http = http.map(tracing::field::display),
             https = secure.map(tracing::field::display),
@@ -92,7 +104,7 @@ impl Listener {
         );
         accept::until(stop, self.http, self.https, &desks).await;
         info!("no longer accepting connections; finishing open requests");
-        stopping.cancel();
+        self.terms.stop.say();
         // The data threads end when nobody can hand them sockets any more and their connections are done.
         drop(desks);
         let ended = tokio::task::spawn_blocking(move || handles.into_iter().all(|handle| handle.join().is_ok())).await;

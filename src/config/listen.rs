@@ -17,6 +17,8 @@ pub struct Listen {
     pub certificates: Vec<Certificate>,
     /// Networks whose `Forwarded` and `X-Forwarded-*` are believed. None by default.
     pub trusted_proxies: Vec<IpNet>,
+    /// Networks whose connections begin with a PROXY protocol header (versions 1 and 2), and have to. None by default.
+    pub proxy_protocol: Vec<IpNet>,
 }
 
 /// One certificate chain and its key, both PEM.
@@ -49,8 +51,9 @@ pub(super) fn read(mut section: Section<'_>) -> Listen {
         section.refuse("https", "is the address of listen.http: one port cannot speak both");
     }
     let trusted_proxies = section.list("trusted_proxies", units::network).unwrap_or_default();
+    let proxy_protocol = section.list("proxy_protocol", units::network).unwrap_or_default();
     section.finish();
-    Listen { http, https, certificates, trusted_proxies }
+    Listen { http, https, certificates, trusted_proxies, proxy_protocol }
 }
 
 fn certificate(mut section: Section<'_>) -> Option<Certificate> {

@@ -1,38 +1,37 @@
-//! One connection: handshake, protocol, requests.
+//! One connection: who it is, handshake, protocol, requests.
 //!
 //! TLS says its protocol by ALPN; plain connections that begin with the HTTP/2 preface speak HTTP/2 (RFC 9113 §3.3).
 
-use std::{convert::Infallible, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
+use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
-use bytes::Bytes;
-use http::{HeaderValue, Request, Version, header};
-use http_body::{Body, Frame, SizeHint};
+use futures_util::future::BoxFuture;
+use http_body::Body;
 use hyper::{
     body::Incoming,
     server::conn::{http1, http2},
     service::service_fn,
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use ipnet::IpNet;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
-use tokio_util::sync::CancellationToken;
 
 use super::{
     Service,
     flood::FrameMeter,
     io::Watched,
-    watch::{Graceful, LAST_REQUEST, Late, Patience, Progress, Serving, supervise},
+    proxy_protocol,
+    request::{Host, Serving, answer},
+    stop::Stop,
+    watch::{Graceful, LAST_REQUEST, Late, Patience, Progress, supervise},
 };
 use crate::{
     config::limits::Limits,
-    inbound::{
-        Connection, Tls,
-        answer::{Answer, BodyError, Outgoing},
-    },
+    inbound::{Connection, Tls, answer::BodyError},
 };
 
 /// Why a connection did not end of its own accord.
@@ -42,10 +41,21 @@ pub(super) enum Ended {
     Socket(#[from] std::io::Error),
     #[error("the handshake did not come in time")]
     Handshake,
+    #[error("no PROXY protocol header came, though the peer is one of listen.proxy_protocol")]
+    ProxyProtocol(#[source] std::io::Error),
     #[error(transparent)]
     Late(#[from] Late),
     #[error("not HTTP, or broken off")]
     Http(#[from] hyper::Error),
+}
+
+/// What holds for every connection of every thread.
+#[derive(Clone, Debug)]
+pub(super) struct Terms {
+    pub limits: Limits,
+    /// Networks whose connections begin with a PROXY protocol header.
+    pub proxies: Arc<[IpNet]>,
+    pub stop: Stop,
 }
 
 /// A data thread's service and hyper's settings.
@@ -53,165 +63,95 @@ pub(super) struct Server<S> {
     service: Arc<S>,
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
-    head: Duration,
-    idle: Duration,
-    stopping: CancellationToken,
+    terms: Terms,
 }
 
 impl<S: Service> Server<S> {
-    pub fn new(service: S, limits: &Limits, stopping: CancellationToken) -> Self {
-        Self {
-            service: Arc::new(service),
-            http1: http1(limits),
-            http2: http2(limits),
-            head: limits.head_timeout,
-            idle: limits.idle_timeout,
-            stopping,
-        }
+    pub fn new(service: S, terms: Terms) -> Self {
+        let (http1, http2) = (http1(&terms.limits), http2(&terms.limits));
+        Self { service: Arc::new(service), http1, http2, terms }
     }
 
     /// Serves one socket to its end.
+    ///
+    /// In two boxes: what the handshake needs is gone before hours of serving begin, and each protocol takes its own room.
     pub async fn serve(&self, stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>) -> Result<(), Ended> {
-        let mut connection = Connection { peer: canonical(peer), local: canonical(stream.local_addr()?), tls: None };
+        let opened = Box::pin(self.open(stream, peer, tls)).await?;
+        match opened {
+            Some(speaking) => speaking.await,
+            None => Ok(()),
+        }
+    }
+
+    /// Everything before the first request. `None`: stopped before there was one.
+    async fn open(
+        &self,
+        mut stream: TcpStream,
+        peer: SocketAddr,
+        tls: Option<TlsAcceptor>,
+    ) -> Result<Option<Speaking<'_>>, Ended> {
+        let local = canonical(stream.local_addr()?);
+        let peer = tokio::select! {
+            peer = self.peer(&mut stream, canonical(peer)) => peer?,
+            () = self.too_late() => return Ok(None),
+        };
+        let mut connection = Connection { peer, local, tls: None };
         let Some(acceptor) = tls else {
             let http2 = tokio::select! {
-                http2 = timeout(self.head, speaks_http2(&stream)) => http2.map_err(|_| Ended::Handshake)??,
-                () = self.too_late() => return Ok(()),
+                http2 = timeout(self.terms.limits.head_timeout, speaks_http2(&stream)) => http2.map_err(|_| Ended::Handshake)??,
+                () = self.too_late() => return Ok(None),
             };
-            return self.speak(stream, connection, http2).await;
+            return Ok(Some(self.speak(stream, connection, http2)));
         };
-        let stream = timeout(self.head, acceptor.accept(stream)).await.map_err(|_| Ended::Handshake)??;
+        let handshake = timeout(self.terms.limits.head_timeout, acceptor.accept(stream));
+        let stream = handshake.await.map_err(|_| Ended::Handshake)??;
         let session = stream.get_ref().1;
         let http2 = session.alpn_protocol() == Some(b"h2");
-        let server_name = session.server_name().map(|name| name.to_ascii_lowercase().into());
-        connection.tls = Some(Tls { server_name });
-        self.speak(stream, connection, http2).await
+        // In lower case already.
+        connection.tls = Some(Tls { server_name: session.server_name().map(Into::into) });
+        Ok(Some(self.speak(stream, connection, http2)))
+    }
+
+    /// Who is at the other end: the TCP peer, or whom a load balancer names, before it says anything else.
+    async fn peer(&self, stream: &mut TcpStream, peer: SocketAddr) -> Result<SocketAddr, Ended> {
+        if !self.terms.proxies.iter().any(|network| network.contains(&peer.ip())) {
+            return Ok(peer);
+        }
+        let header = timeout(self.terms.limits.head_timeout, proxy_protocol::read(stream));
+        let client = header.await.map_err(|_| Ended::Handshake)?.map_err(Ended::ProxyProtocol)?;
+        Ok(client.map_or(peer, canonical))
     }
 
     /// Stopped, and the time for a last request is over.
     async fn too_late(&self) {
-        self.stopping.cancelled().await;
+        self.terms.stop.heard().await;
         sleep(LAST_REQUEST).await;
     }
 
-    async fn speak<T>(&self, stream: T, connection: Connection, http2: bool) -> Result<(), Ended>
+    fn speak<T>(&self, stream: T, connection: Connection, http2: bool) -> Speaking<'_>
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let progress = Arc::new(Progress::new());
-        let service = service_fn({
-            let (service, progress) = (Arc::clone(&self.service), Arc::clone(&progress));
-            let connection = Arc::new(connection);
-            move |request| {
-                let serving = Serving::begin(&progress);
-                answer(Arc::clone(&service), request, Arc::clone(&connection), Arc::clone(&progress), serving)
-            }
-        });
+        let host = Arc::new(Host { service: Arc::clone(&self.service), connection, progress: Arc::clone(&progress) });
+        let service = service_fn(move |request| answer(Serving::begin(&host), request));
         let frames = http2.then(|| FrameMeter::new(std::time::Instant::now()));
         let io = TokioIo::new(Watched::new(stream, Arc::clone(&progress), frames));
-        let head = (!http2).then_some(self.head);
-        let patience = Patience { head, idle: self.idle };
+        let Limits { head_timeout: head, idle_timeout: idle, .. } = self.terms.limits;
         if http2 {
-            supervise(self.http2.serve_connection(io, service), &progress, patience, &self.stopping).await??;
+            let patience = Patience { head: None, idle };
+            let connection = self.http2.serve_connection(io, service);
+            Box::pin(async move { Ok(supervise(connection, &progress, patience, &self.terms.stop).await??) })
         } else {
+            let patience = Patience { head: Some(head), idle };
             let connection = self.http1.serve_connection(io, service).with_upgrades();
-            supervise(connection, &progress, patience, &self.stopping).await??;
-        }
-        Ok(())
-    }
-}
-
-async fn answer<S: Service>(
-    service: Arc<S>,
-    request: Request<Incoming>,
-    connection: Arc<Connection>,
-    progress: Arc<Progress>,
-    serving: Serving,
-) -> Result<http::Response<Served>, Infallible> {
-    let version = request.version();
-    let mut answer: Answer = service.serve(request, &connection).await;
-    let upgraded = answer.status() == http::StatusCode::SWITCHING_PROTOCOLS;
-    if progress.closing() && version < Version::HTTP_2 && !upgraded {
-        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    // HTTP/1 has one answer at a time, and a blocked write says the same of it.
-    let offer = (version >= Version::HTTP_2 && !answer.body().is_end_stream()).then(|| Offer::new(progress));
-    Ok(answer.map(|body| Served { body, rest: Bytes::new(), _serving: serving, offer }))
-}
-
-/// A body whose request is open until its last byte.
-struct Served {
-    body: Outgoing,
-    /// What of the last piece HTTP/2 has still to be given.
-    rest: Bytes,
-    _serving: Serving,
-    offer: Option<Offer>,
-}
-
-/// On HTTP/2 a body is asked for more only when its stream has room: between two askings the client reads, or does not.
-struct Offer {
-    progress: Arc<Progress>,
-    open: bool,
-}
-
-impl Offer {
-    fn new(progress: Arc<Progress>) -> Self {
-        progress.offered();
-        Self { progress, open: true }
-    }
-
-    fn set(&mut self, open: bool) {
-        if open != self.open {
-            self.open = open;
-            if open { self.progress.offered() } else { self.progress.taken() }
+            Box::pin(async move { Ok(supervise(connection, &progress, patience, &self.terms.stop).await??) })
         }
     }
 }
 
-impl Drop for Offer {
-    fn drop(&mut self) {
-        self.set(false);
-    }
-}
-
-impl Body for Served {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let Self { body, rest, offer, .. } = &mut *self;
-        let Some(offer) = offer else { return Pin::new(body).poll_frame(cx) };
-        let frame = match rest.is_empty() {
-            true => Pin::new(body).poll_frame(cx).map_ok(|frame| piece(frame, rest)),
-            false => std::task::Poll::Ready(Some(Ok(piece(Frame::data(std::mem::take(rest)), rest)))),
-        };
-        offer.set(false);
-        offer.set(matches!(frame, std::task::Poll::Ready(Some(Ok(_)))));
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.rest.is_empty() && self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        if self.rest.is_empty() { self.body.size_hint() } else { SizeHint::default() }
-    }
-}
-
-/// As much as shows, by the next asking, that a slow client reads: a piece of an upstream's may be half a megabyte.
-fn piece(frame: Frame<Bytes>, rest: &mut Bytes) -> Frame<Bytes> {
-    match frame.into_data() {
-        Ok(mut data) => {
-            *rest = data.split_off(data.len().min(PIECE));
-            Frame::data(data)
-        }
-        Err(frame) => frame,
-    }
-}
+/// Requests and answers, until the connection ends.
+type Speaking<'s> = BoxFuture<'s, Result<(), Ended>>;
 
 /// Looks at the first bytes without taking them. No request line begins with `PRI * HTTP/2.0`.
 async fn speaks_http2(stream: &TcpStream) -> std::io::Result<bool> {
@@ -294,5 +234,4 @@ where
     }
 }
 
-const PIECE: usize = 16 << 10;
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

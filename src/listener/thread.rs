@@ -17,11 +17,14 @@ use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     time::timeout,
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::task::TaskTracker;
 use tracing::{debug, error, warn};
 
-use super::{Service, accept::Arrived, connection};
-use crate::config::limits::Limits;
+use super::{
+    Service,
+    accept::Arrived,
+    connection::{Ended, Server, Terms},
+};
 
 /// Where a data thread takes its sockets from.
 pub(super) struct Desk {
@@ -65,26 +68,21 @@ impl Desk {
 pub(super) fn start<S: Service>(
     number: usize,
     make: impl Fn() -> S + Send + 'static,
-    limits: Limits,
-    stopping: CancellationToken,
+    terms: Terms,
 ) -> io::Result<(Desk, JoinHandle<()>)> {
     let (sender, inbox) = unbounded_channel();
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let handle = Builder::new().name(format!("data-{number}")).spawn(move || {
-        runtime.block_on(work(make, inbox, &limits, stopping));
+        runtime.block_on(work(make, inbox, terms));
         // What is left are tunnels, and lookups that nobody waits for.
         runtime.shutdown_timeout(Duration::from_millis(100));
     })?;
     Ok((Desk { inbox: sender, open: Arc::default() }, handle))
 }
 
-async fn work<S: Service>(
-    make: impl Fn() -> S,
-    mut inbox: UnboundedReceiver<Seated>,
-    limits: &Limits,
-    stopping: CancellationToken,
-) {
-    let server = Arc::new(connection::Server::new(make(), limits, stopping));
+async fn work<S: Service>(make: impl Fn() -> S, mut inbox: UnboundedReceiver<Seated>, terms: Terms) {
+    let drain = terms.limits.drain;
+    let server = Arc::new(Server::new(make(), terms));
     let connections = TaskTracker::new();
     while let Some(seated) = inbox.recv().await {
         let server = Arc::clone(&server);
@@ -97,17 +95,17 @@ async fn work<S: Service>(
         });
     }
     connections.close();
-    if timeout(limits.drain, connections.wait()).await.is_err() {
+    if timeout(drain, connections.wait()).await.is_err() {
         warn!(left = connections.len(), "the drain's time is over; cutting connections off");
     }
 }
 
 async fn serve<S: Service>(
-    server: &connection::Server<S>,
+    server: &Server<S>,
     stream: std::net::TcpStream,
     peer: SocketAddr,
     tls: Option<tokio_rustls::TlsAcceptor>,
-) -> Result<(), connection::Ended> {
+) -> Result<(), Ended> {
     let stream = TcpStream::from_std(stream)?;
     server.serve(stream, peer, tls).await
 }

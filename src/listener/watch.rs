@@ -9,16 +9,17 @@
 use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
-    },
-    task::Poll,
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
+    task::{Context, Poll},
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
+use tokio::{
+    task::coop::has_budget_remaining,
+    time::{Instant, Sleep, sleep_until},
+};
+
+use super::stop::Stop;
 
 /// The spans that apply to one connection.
 #[derive(Clone, Copy, Debug)]
@@ -79,6 +80,23 @@ impl Progress {
         if self.serving.load(Relaxed) == 0 && self.head_since.load(Relaxed) == 0 {
             self.head_since.store(self.stamp(), Relaxed);
         }
+    }
+
+    /// A request's head is there.
+    pub fn begin(&self) {
+        self.serving.fetch_add(1, Relaxed);
+        self.head_since.store(0, Relaxed);
+        // Who asks is there: a film that somebody paused takes no answer to this request with it.
+        if self.unread.load(Relaxed) > 0 {
+            self.unread_since.store(self.stamp(), Relaxed);
+        }
+    }
+
+    /// The last byte of its answer is given, or nobody waits for it any more.
+    pub fn end(&self) {
+        // The moment first: a reader that sees nobody served must see since when.
+        self.idle_since.store(self.stamp(), Relaxed);
+        self.serving.fetch_sub(1, Relaxed);
     }
 
     /// The client's window is full.
@@ -142,30 +160,6 @@ enum Due {
     Idle,
 }
 
-/// One request, from its head to the last byte of its answer.
-#[derive(Debug)]
-pub(super) struct Serving(Arc<Progress>);
-
-impl Serving {
-    pub fn begin(progress: &Arc<Progress>) -> Self {
-        progress.serving.fetch_add(1, Relaxed);
-        progress.head_since.store(0, Relaxed);
-        // Who asks is there: a film that somebody paused takes no answer to this request with it.
-        if progress.unread.load(Relaxed) > 0 {
-            progress.unread_since.store(progress.stamp(), Relaxed);
-        }
-        Self(Arc::clone(progress))
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        // The moment first: a reader that sees nobody served must see since when.
-        self.0.idle_since.store(self.0.stamp(), Relaxed);
-        self.0.serving.fetch_sub(1, Relaxed);
-    }
-}
-
 /// What hyper's connections have in common.
 pub(super) trait Graceful: Future<Output = hyper::Result<()>> {
     /// No more requests; what is open may finish.
@@ -177,18 +171,20 @@ pub(super) async fn supervise<C: Graceful>(
     connection: C,
     progress: &Progress,
     patience: Patience,
-    stop: &CancellationToken,
+    stop: &Stop,
 ) -> Result<hyper::Result<()>, Late> {
     let mut connection = pin!(connection);
-    let mut stopped = pin!(stop.cancelled());
+    let mut stopped = pin!(stop.heard());
     let mut timer = pin!(sleep_until(Instant::now() + patience.head.unwrap_or(patience.idle)));
     let mut phase = Phase::Open;
+    // Both wake this task once they were polled: until then asking them again costs two locks a wake, a request three wakes.
+    let (mut listening, mut armed) = (false, false);
     poll_fn(move |cx| {
         loop {
             if let Poll::Ready(end) = connection.as_mut().poll(cx) {
                 return Poll::Ready(Ok(end));
             }
-            if matches!(phase, Phase::Open) && stopped.as_mut().poll(cx).is_ready() {
+            if matches!(phase, Phase::Open) && heard(stopped.as_mut(), stop, &mut listening, cx) {
                 progress.closing.store(true, Relaxed);
                 phase = Phase::Leaving(Instant::now() + LAST_REQUEST);
             }
@@ -204,10 +200,12 @@ pub(super) async fn supervise<C: Graceful>(
                 && at < timer.deadline()
             {
                 timer.as_mut().reset(at);
+                armed = false;
             }
-            if timer.as_mut().poll(cx).is_pending() {
+            if !rang(timer.as_mut(), &mut armed, cx) {
                 return Poll::Pending;
             }
+            armed = false;
             match due {
                 Some((at, Due::Late(late))) if at <= Instant::now() => return Poll::Ready(Err(late)),
                 Some((at, Due::Idle)) if at <= Instant::now() => {
@@ -220,6 +218,25 @@ pub(super) async fn supervise<C: Graceful>(
         }
     })
     .await
+}
+
+/// Whether it was told to stop. A task's waker stays the same, so `stopped` is polled for its sake once.
+fn heard(stopped: Pin<&mut impl Future<Output = ()>>, stop: &Stop, listening: &mut bool, cx: &mut Context<'_>) -> bool {
+    if !*listening {
+        *listening = true;
+        return stopped.poll(cx).is_ready();
+    }
+    stop.was_said()
+}
+
+/// Whether the timer's moment has come; polled only where it was set anew.
+fn rang(timer: Pin<&mut Sleep>, armed: &mut bool, cx: &mut Context<'_>) -> bool {
+    if !*armed {
+        // Out of budget, tokio answers without having armed it.
+        *armed = has_budget_remaining();
+        return timer.poll(cx).is_ready();
+    }
+    timer.is_elapsed()
 }
 
 #[derive(Clone, Copy)]
