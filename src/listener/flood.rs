@@ -13,12 +13,19 @@ pub(super) struct FrameMeter {
     head: [u8; HEAD],
     filled: usize,
     left: u32,
+    /// Bytes written that no window update answered yet.
+    unanswered: usize,
     refilled: Instant,
 }
 
 impl FrameMeter {
     pub fn new(now: Instant) -> Self {
-        Self { skip: PREFACE, head: [0; HEAD], filled: 0, left: BURST, refilled: now }
+        Self { skip: PREFACE, head: [0; HEAD], filled: 0, left: BURST, unanswered: 0, refilled: now }
+    }
+
+    /// So many bytes went to the client: it may open its windows for them.
+    pub fn wrote(&mut self, count: usize) {
+        self.unanswered = self.unanswered.saturating_add(count);
     }
 
     /// Takes bytes from the client. False: a flood, end the connection.
@@ -38,12 +45,23 @@ impl FrameMeter {
                 self.filled = 0;
                 let [a, b, c, kind, flags, ..] = self.head;
                 self.skip = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
-                if costs(kind, flags, self.skip) && !self.spend() {
+                if costs(kind, flags, self.skip) && !self.spend() || kind == WINDOW_UPDATE && !self.answer() {
                     return false;
                 }
             }
         }
         true
+    }
+
+    /// A window update for what was written is free.
+    fn answer(&mut self) -> bool {
+        match self.unanswered.checked_sub(BYTES_AN_UPDATE) {
+            Some(rest) => {
+                self.unanswered = rest;
+                true
+            }
+            None => self.spend(),
+        }
     }
 
     fn spend(&mut self) -> bool {
@@ -65,7 +83,6 @@ impl FrameMeter {
 fn costs(kind: u8, flags: u8, length: usize) -> bool {
     const DATA: u8 = 0;
     const HEADERS: u8 = 1;
-    const WINDOW_UPDATE: u8 = 8;
     const END_STREAM: u8 = 1;
     match kind {
         DATA => length == 0 && flags & END_STREAM == 0,
@@ -74,6 +91,9 @@ fn costs(kind: u8, flags: u8, length: usize) -> bool {
     }
 }
 
+const WINDOW_UPDATE: u8 = 8;
+/// Some clients send two for every small piece they were given.
+const BYTES_AN_UPDATE: usize = 16;
 const PREFACE: usize = 24;
 const HEAD: usize = 9;
 /// At once; a browser that leaves a gallery resets a few hundred streams.
@@ -107,12 +127,19 @@ mod tests {
     }
 
     #[test]
-    fn data_and_window_updates_are_never_a_flood() {
+    fn data_and_the_window_updates_for_answers_are_never_a_flood() {
         let mut meter = opened();
         for _ in 0..10_000 {
             assert!(meter.passes(&frame(0, 200)));
+            meter.wrote(100);
             assert!(meter.passes(&frame(8, 4)));
         }
+    }
+
+    #[test]
+    fn window_updates_for_nothing_are_a_flood() {
+        let mut meter = opened();
+        assert!(!(0..3000).all(|_| meter.passes(&frame(8, 4))));
     }
 
     #[test]

@@ -33,6 +33,13 @@ impl<T> Watched<T> {
         Self { io, progress, frames, blocked: Blocked::No }
     }
 
+    fn wrote(&mut self, written: &Poll<io::Result<usize>>) {
+        if let (Some(meter), Poll::Ready(Ok(count))) = (&mut self.frames, written) {
+            meter.wrote(*count);
+        }
+        self.note(Blocked::Write, written);
+    }
+
     fn note<V>(&mut self, by: Blocked, done: &Poll<V>) {
         let moved = match self.blocked {
             Blocked::No => false,
@@ -69,7 +76,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
 impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.io).poll_write(cx, buf);
-        self.note(Blocked::Write, &written);
+        self.wrote(&written);
         written
     }
 
@@ -79,7 +86,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
-        self.note(Blocked::Write, &written);
+        self.wrote(&written);
         written
     }
 
