@@ -5,10 +5,14 @@
 #![allow(dead_code, reason = "the support is shared by suites that use parts of it")]
 
 mod browser;
+mod certificates;
 mod command_line;
+mod crowds;
+mod draining;
 mod encrypted;
 mod enrolment;
 mod factor_attacks;
+mod floods;
 mod forms;
 mod getting_in;
 mod layers;
@@ -16,6 +20,7 @@ mod limits;
 mod passwords;
 mod profile;
 mod provider;
+mod proxy_protocol;
 mod proxying;
 mod registration;
 mod revocation;
