@@ -10,7 +10,6 @@ use std::{
 
 use futures_util::FutureExt;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -99,17 +98,10 @@ impl Door {
     }
 
     fn hand_over(&self, stream: TcpStream, peer: SocketAddr, room: OwnedSemaphorePermit, desks: &[Desk]) {
-        let prepared = prepare(&stream).and_then(|()| stream.into_std());
-        let Ok(stream) = prepared else { return };
+        let Ok(stream) = stream.into_std() else { return };
         let Some(desk) = desks.iter().min_by_key(|desk| desk.load()) else { return };
         desk.give(Arrived { stream, peer, tls: self.tls.clone(), room });
     }
-}
-
-fn prepare(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    // Tunnels have no idle timeout; a peer that vanished without a word must still be found out.
-    SockRef::from(stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_EVERY))
 }
 
 fn concerns_one_peer(error: &io::Error) -> bool {
@@ -129,8 +121,6 @@ fn most_connections() -> usize {
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-const PROBE_AFTER: Duration = Duration::from_secs(60);
-const PROBE_EVERY: Duration = Duration::from_secs(15);
 const OPEN_FILES: u64 = 1 << 17;
 const KEPT_BACK: usize = 128;
 const FEWEST: usize = 64;

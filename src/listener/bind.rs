@@ -3,9 +3,10 @@
 use std::{
     io::{self, ErrorKind},
     net::{SocketAddr, TcpListener},
+    time::Duration,
 };
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 /// A listening socket for `key` (`listen.http`).
 ///
@@ -23,6 +24,10 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
         socket.set_only_v6(false)?;
     }
     socket.set_nonblocking(true)?;
+    // What it accepts inherits these: no calls into the kernel for each of them.
+    socket.set_tcp_nodelay(true)?;
+    // Tunnels have no idle timeout; a peer that vanished without a word must still be found out.
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_EVERY))?;
     socket.bind(&address.into())?;
     // std asks for 128 only; a burst of sign-ins overflows that. The kernel cuts it to net.core.somaxconn.
     socket.listen(BACKLOG)?;
@@ -45,3 +50,5 @@ fn advice(key: &str, error: &io::Error) -> String {
 }
 
 const BACKLOG: i32 = 4096;
+const PROBE_AFTER: Duration = Duration::from_secs(60);
+const PROBE_EVERY: Duration = Duration::from_secs(15);
