@@ -134,17 +134,21 @@ impl<S: Service> Server<S> {
     {
         let progress = Arc::new(Progress::new());
         let host = Arc::new(Host { service: Arc::clone(&self.service), connection, progress: Arc::clone(&progress) });
-        let service = service_fn(move |request| answer(Serving::begin(&host), request));
         let frames = http2.then(|| FrameMeter::new(std::time::Instant::now()));
         let io = TokioIo::new(Watched::new(stream, Arc::clone(&progress), frames));
         let Limits { head_timeout: head, idle_timeout: idle, .. } = self.terms.limits;
+        // hyper's connections are large, and a future that is moved into another takes its room twice: they are boxed first.
         if http2 {
             let patience = Patience { head: None, idle };
-            let connection = self.http2.serve_connection(io, service);
+            let service = service_fn(move |request| answer(Serving::begin(&host), request));
+            let connection = Box::pin(self.http2.serve_connection(io, service));
             Box::pin(async move { Ok(supervise(connection, &progress, patience, &self.terms.stop).await??) })
         } else {
             let patience = Patience { head: Some(head), idle };
-            let connection = self.http1.serve_connection(io, service).with_upgrades();
+            // hyper keeps room for one request as long as the connection lives. Boxed, an idle one keeps none, and busy ones
+            // take turns with memory that is warm.
+            let service = service_fn(move |request| Box::pin(answer(Serving::begin(&host), request)));
+            let connection = Box::pin(self.http1.serve_connection(io, service).with_upgrades());
             Box::pin(async move { Ok(supervise(connection, &progress, patience, &self.terms.stop).await??) })
         }
     }

@@ -7,7 +7,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 /// Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +29,7 @@ impl Stop {
     }
 
     /// Resolves once it was said.
-    pub async fn heard(&self) {
-        self.token.cancelled().await;
+    pub fn heard(&self) -> WaitForCancellationFuture<'_> {
+        self.token.cancelled()
     }
 }

@@ -168,12 +168,11 @@ pub(super) trait Graceful: Future<Output = hyper::Result<()>> {
 
 /// Runs a connection until it ends, is late, or has finished after `stop`.
 pub(super) async fn supervise<C: Graceful>(
-    connection: C,
+    mut connection: Pin<Box<C>>,
     progress: &Progress,
     patience: Patience,
     stop: &Stop,
 ) -> Result<hyper::Result<()>, Late> {
-    let mut connection = pin!(connection);
     let mut stopped = pin!(stop.heard());
     let mut timer = pin!(sleep_until(Instant::now() + patience.head.unwrap_or(patience.idle)));
     let mut phase = Phase::Open;
