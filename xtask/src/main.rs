@@ -1,6 +1,7 @@
 //! The project's chores: `cargo xtask test` installs what the tests need, starts services, runs every test,
-//! and leaves nothing running. CI calls the same door.
+//! and leaves nothing running. CI calls the same door. `cargo xtask bench` measures what the door costs.
 
+mod bench;
 mod packages;
 mod services;
 
@@ -16,7 +17,10 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let done = match words.split_first() {
         Some((chore, rest)) if chore == "test" => test(rest),
-        _ => Err("chores:\n  cargo xtask test [arguments of cargo test]    every test, with real services".into()),
+        Some((chore, rest)) if chore == "bench" => bench::run(rest),
+        // What `bench` starts beside itself, on a core of its own.
+        Some((chore, rest)) if chore == "load" => bench::load(rest),
+        _ => Err(CHORES.into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -27,9 +31,13 @@ fn main() -> ExitCode {
     }
 }
 
+const CHORES: &str = "chores:
+  cargo xtask test [arguments of cargo test]    every test, with real services
+  cargo xtask bench [ROW…] [--quick] [--rounds N] [--seconds S]    the benchmark, into benches/RESULTS.md";
+
 /// Installs, starts, tests, stops. A missing service is a failure, never a skip.
 fn test(arguments: &[String]) -> Result<(), Failure> {
-    packages::install_missing()?;
+    packages::install_missing(packages::FOR_TESTS)?;
     let start = Instant::now();
     // Built before the services start: a compiler error should not wait for a database.
     cargo(&["test", "--workspace", "--no-run"], &[], arguments)?;
@@ -42,7 +50,8 @@ fn test(arguments: &[String]) -> Result<(), Failure> {
     tested
 }
 
-fn cargo(words: &[&str], environment: &[(&str, String)], more: &[String]) -> Result<(), Failure> {
+/// Runs cargo with this environment; fails when it does.
+pub(crate) fn cargo(words: &[&str], environment: &[(&str, String)], more: &[String]) -> Result<(), Failure> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(words).args(more);

@@ -1,4 +1,4 @@
-//! Installs what the tests need through the system's package manager, and only what is missing.
+//! Installs what a chore needs through the system's package manager, and only what is missing.
 
 use std::{
     path::{Path, PathBuf},
@@ -8,12 +8,13 @@ use std::{
 use crate::Failure;
 
 /// A package of Debian, and how to see that it is there.
-struct Need {
+pub(crate) struct Need {
     package: &'static str,
     is_there: fn() -> bool,
 }
 
-const NEEDS: &[Need] = &[
+/// For `cargo xtask test`.
+pub(crate) const FOR_TESTS: &[Need] = &[
     Need { package: "redis-server", is_there: || on_path("redis-server") },
     Need { package: "postgresql", is_there: || postgres_programs().is_some() },
     Need { package: "chromium", is_there: || on_path("chromium") },
@@ -25,21 +26,31 @@ const NEEDS: &[Need] = &[
     Need { package: "util-linux", is_there: || on_path("setpriv") },
 ];
 
+/// For `cargo xtask bench`.
+pub(crate) const FOR_BENCH: &[Need] = &[
+    Need { package: "nginx", is_there: || on_path("nginx") },
+    Need { package: "haproxy", is_there: || on_path("haproxy") },
+    Need { package: "wrk", is_there: || on_path("wrk") },
+    Need { package: "nghttp2-client", is_there: || on_path("h2load") },
+    Need { package: "redis-server", is_there: || on_path("redis-server") },
+    Need { package: "openssl", is_there: || on_path("openssl") },
+    // `setpriv` and `taskset`.
+    Need { package: "util-linux", is_there: || on_path("setpriv") && on_path("taskset") },
+];
+
 /// Installs what is missing; says what to do where that cannot be done.
-pub(crate) fn install_missing() -> Result<(), Failure> {
-    let missing: Vec<_> = NEEDS.iter().filter(|need| !(need.is_there)()).map(|need| need.package).collect();
+pub(crate) fn install_missing(needs: &[Need]) -> Result<(), Failure> {
+    let missing: Vec<_> = needs.iter().filter(|need| !(need.is_there)()).map(|need| need.package).collect();
     if missing.is_empty() {
         return Ok(());
     }
     let list = missing.join(" ");
     if !on_path("apt-get") {
-        return Err(format!(
-            "the tests need {list} (Debian's names), and there is no apt-get here: install them by hand"
-        ));
+        return Err(format!("this needs {list} (Debian's names), and there is no apt-get here: install them by hand"));
     }
     println!("xtask: installing {list}");
     apt(&missing)?;
-    let still: Vec<_> = NEEDS.iter().filter(|need| !(need.is_there)()).map(|need| need.package).collect();
+    let still: Vec<_> = needs.iter().filter(|need| !(need.is_there)()).map(|need| need.package).collect();
     if still.is_empty() { Ok(()) } else { Err(format!("installed, and still not found: {}", still.join(" "))) }
 }
 

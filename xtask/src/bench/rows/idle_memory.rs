@@ -1,0 +1,76 @@
+//! Ten thousand connections on which nothing happens: what each one holds.
+
+use std::{path::Path, thread, time::Duration};
+
+use crate::{
+    Failure,
+    bench::{
+        Bench,
+        fronts::{Front, two},
+        nginx::Upstream,
+        report::{Goal, Section, Table, Verdict},
+        stage::Core,
+    },
+};
+
+pub(super) fn measure(bench: &Bench) -> Result<Section, Failure> {
+    let connections = bench.options.sized(10_000, 500);
+    let mut table = Table::new(&["target", "protocol", "KiB per connection"]);
+    let mut verdicts = Vec::new();
+    for (protocol, must, aim) in [("plain", 16.0, 8.0), ("TLS", 40.0, 24.0)] {
+        // Fresh processes: memory that a run leaves behind would hide what the next one takes.
+        let upstream = Upstream::start(bench)?;
+        for front in &two(bench, &upstream)? {
+            let url = if protocol == "plain" { front.url("/") } else { front.secure_url("/") };
+            let kib = held(bench, front, &url, connections)?;
+            table.rows.push(vec![front.name.into(), protocol.into(), format!("{kib:.1}")]);
+            if front.name != crate::bench::fronts::NGINX {
+                verdicts.push(Verdict {
+                    what: format!("memory per idle connection, {protocol} (KiB)"),
+                    figure: format!("{kib:.1} KiB"),
+                    value: kib,
+                    must: Goal::AtMost(must),
+                    aim: Goal::AtMost(aim),
+                    failed: 0.0,
+                });
+            }
+        }
+    }
+    let note = format!(
+        "{connections} connections, each after one answered request. Proportional set size, the kernel's buffers not included."
+    );
+    Ok(Section { verdicts, table, note })
+}
+
+/// KiB that each connection adds.
+fn held(bench: &Bench, front: &Front, url: &str, connections: usize) -> Result<f64, Failure> {
+    let before = front.usage().pss_kib();
+    let mut words: Vec<String> = ["--h1", "-t1", "-D120", "--rps=0.01"].map(str::to_owned).to_vec();
+    words.push(format!("-c{connections}"));
+    words.extend(front.fields.iter().flat_map(|field| ["-H".to_owned(), field.clone()]));
+    words.push(url.into());
+    let crowd = bench.stage.spawn("crowd", Core::Load, Path::new("h2load"), words)?;
+    let port = if url.starts_with("https") { front.secure } else { front.plain };
+    let mut calm = 0;
+    for _ in 0..60 {
+        thread::sleep(Duration::from_millis(500));
+        calm = if established(port) >= connections { calm + 1 } else { 0 };
+        if calm == 4 {
+            let held = front.usage().pss_kib() - before;
+            drop(crowd);
+            return Ok(held / connections as f64);
+        }
+    }
+    Err(format!("{}: only {} of {connections} connections came about", front.name, established(port)))
+}
+
+/// Open connections to a local port, as the server's side has them.
+fn established(port: u16) -> usize {
+    let text = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+    let own = format!(":{port:04X}");
+    let columns = text.lines().map(|line| line.split_whitespace().skip(1));
+    columns
+        .filter_map(|mut columns| Some((columns.next()?, columns.nth(1)?)))
+        .filter(|(local, state)| local.ends_with(&own) && *state == "01")
+        .count()
+}
