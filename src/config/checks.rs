@@ -182,6 +182,13 @@ fn warn(config: &mut Config) {
                 .into(),
         );
     }
+    if config.listen.proxy_protocol.iter().any(|net| net.prefix_len() == 0) {
+        warnings.push(
+            "listen.proxy_protocol takes every address for a load balancer: who reaches this port can choose the address they \
+             seem to come from"
+                .into(),
+        );
+    }
     if !config.listen.certificates.is_empty() && config.listen.https.is_none() {
         warnings.push("listen.certificates is set, but listen.https is not: nothing is served over TLS".into());
     }

@@ -35,7 +35,7 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Header>, NoHeader> {
     let Some(length) = length(bytes)? else { return Ok(None) };
     let header = bytes.get(..length).ok_or(NoHeader)?;
     let client = match HeaderResult::parse(header) {
-        HeaderResult::V1(Ok(header)) => first(header.addresses),
+        HeaderResult::V1(Ok(header)) => first(&header)?,
         HeaderResult::V2(Ok(header)) => second(&header)?,
         HeaderResult::V1(Err(_)) | HeaderResult::V2(Err(_)) => return Err(NoHeader),
     };
@@ -97,12 +97,14 @@ fn begins(bytes: &[u8], prefix: &[u8]) -> bool {
     bytes.get(..common) == prefix.get(..common)
 }
 
-fn first(addresses: v1::Addresses) -> Option<SocketAddr> {
-    match addresses {
-        v1::Addresses::Tcp4(ip) => Some((ip.source_address, ip.source_port).into()),
-        v1::Addresses::Tcp6(ip) => Some((ip.source_address, ip.source_port).into()),
-        v1::Addresses::Unknown => None,
-    }
+fn first(header: &v1::Header<'_>) -> Result<Option<SocketAddr>, NoHeader> {
+    let client = match header.addresses {
+        v1::Addresses::Tcp4(ip) => (ip.source_address, ip.source_port).into(),
+        v1::Addresses::Tcp6(ip) => (ip.source_address, ip.source_port).into(),
+        v1::Addresses::Unknown => return Ok(None),
+    };
+    // Rust reads `+80` as a number, the specification does not.
+    if header.header.contains('+') { Err(NoHeader) } else { Ok(Some(client)) }
 }
 
 fn second(header: &v2::Header<'_>) -> Result<Option<SocketAddr>, NoHeader> {
@@ -180,7 +182,7 @@ mod tests {
     fn what_is_no_header_is_refused_at_once() {
         let long = [b"PROXY UNKNOWN ".to_vec(), vec![b'x'; 200]].concat();
         let huge = [v2::PROTOCOL_PREFIX, &[0x21, 0x11, 0xff, 0xff]].concat();
-        let refused: [&[u8]; 12] = [
+        let refused: [&[u8]; 13] = [
             b"GET / HTTP/1.1\r\n",
             b"\x16\x03\x01",
             b"PROXY TCP4 192.0.2.9 10.0.0.1 4711\r\n",
@@ -189,6 +191,7 @@ mod tests {
             b"PROXY TCP4 192.0.2.9  10.0.0.1 4711 80\r\n",
             b"PROXY TCP6 192.0.2.9 10.0.0.1 4711 80\r\n",
             b"PROXY TCP4 192.0.2.999 10.0.0.1 4711 80\r\n",
+            b"PROXY TCP4 192.0.2.9 10.0.0.1 +4711 80\r\n",
             b"proxy UNKNOWN\r\n",
             &long,
             &huge,
