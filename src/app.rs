@@ -80,6 +80,7 @@ pub fn serve(mut config: Config) -> Result<(), ServeError> {
         let (identity, sessions) = (rooms.identity.clone(), rooms.sessions.clone());
         outbox::drain(identity, sessions)
     }));
+    service.spawn(rooms.upstreams.clone().check());
     service.spawn(operations.run(rooms.identity.clone(), rooms.sessions.clone(), signals.clone()));
     let (access, last_lines) = AccessLog::start(config.log.format);
     let accept = runtime("the thread that accepts connections", Builder::new_current_thread())?;

@@ -15,7 +15,7 @@ use std::{
 
 use futures_util::FutureExt;
 use http::{
-    HeaderValue, StatusCode,
+    HeaderValue, Method, StatusCode,
     header::{CONNECTION, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING},
     request::Parts,
 };
@@ -33,7 +33,7 @@ use crate::{
     identity::Identity,
     inbound::{Connection, Reader, Request, answer::Answer},
     listener::Service,
-    policy::{Decision, Grant, Place, Policy, Subject},
+    policy::{Decision, Grant, Misdirected, Place, Policy, Subject},
     portal::{Portal, Problem},
     proxy::Proxy,
     session::{Resumed, Sessions},
@@ -103,6 +103,10 @@ impl Gateway {
         entry.read(&request.view);
         let (request, place) = self.route(request, connection)?;
         entry.routed(&place);
+        // On HTTP/2 every success would open the tunnel that was asked for, and no page is one.
+        if request.parts.method == Method::CONNECT && matches!(place, Place::Portal(_)) {
+            return Err(Failure::Misdirected(Misdirected::NoSuchPage, Box::new(request)));
+        }
         let now = self.rooms.clock.now();
         let subject = self.subject(&request, &place, now).await;
         entry.recognised(&subject);

@@ -74,7 +74,7 @@ pub struct Request {
 pub struct View {
     /// Short reference that pages show and the log has too.
     pub id: RequestId,
-    /// As received; CONNECT and TRACE never get here.
+    /// As received; CONNECT and TRACE never get here. A WebSocket's extended CONNECT (RFC 8441) is GET.
     pub method: Method,
     /// The authority asked for, canonical.
     pub authority: Authority,

@@ -4,29 +4,43 @@
 //! identity and forwarding names; then ours are set or left absent. The gateway asks, with a [`Grant`] in hand; each data
 //! thread has a proxy, and upstream connections, of its own.
 
+mod balance;
 mod body;
 mod connect;
 mod demo;
+mod endpoint;
+mod errand;
 mod exchange;
 mod fields;
 mod forwarded;
 mod identity;
+mod location;
+mod multiplexed;
 mod pool;
+mod probe;
 mod response;
+mod rest;
+mod stall;
+mod tls;
 mod tunnel;
+mod upstreams;
+mod via;
+mod web_socket;
 
 use std::{error::Error, sync::Arc};
 
 use tracing::debug;
 
-use self::{body::ClientBody, connect::Connector, exchange::Errand, fields::Names, pool::Pool};
+use self::{balance::Group, body::ClientBody, errand::Errand, fields::Names, upstreams::Behind, via::Pseudonym};
 use crate::{
     config,
     inbound::{Connection, answer::Answer},
-    policy::{Grant, Place, Site},
+    policy::{Grant, Place},
     session::Sessions,
-    world::Clock,
+    world::{Clock, Entropy},
 };
+
+pub use self::upstreams::{Reached, Upstreams};
 
 /// Why the upstream's answer could not be had; the gateway makes the page.
 #[derive(Debug, thiserror::Error)]
@@ -52,9 +66,29 @@ pub enum ProxyError {
     /// A WebSocket handshake with a session, asked for by a page of another origin: 403.
     #[error("a page of another origin asked for a web socket")]
     ForeignOrigin,
+    /// Not below `site.strip_prefix`: 404.
+    #[error("the path is outside site.strip_prefix")]
+    Outside,
+    /// This process has sent the request already: 502.
+    #[error("the request came back here: site.upstream leads to this Vestibule itself")]
+    Loop,
     /// The client went away or its body broke off.
     #[error("the client broke off")]
     Client(#[source] Box<dyn Error + Send + Sync>),
+}
+
+impl ProxyError {
+    fn broken(why: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Broken(why.into())
+    }
+
+    /// Why, for whoever runs the site.
+    fn into_source(self) -> Box<dyn Error + Send + Sync> {
+        match self {
+            Self::Unreachable(why) | Self::Broken(why) => why,
+            other => other.into(),
+        }
+    }
 }
 
 /// One data thread's proxy: its own upstream connections, never shared with other threads.
@@ -65,37 +99,42 @@ pub struct Proxy {
     portal_path: String,
     sessions: Sessions,
     clock: Clock,
+    entropy: Entropy,
+    pseudonym: Pseudonym,
 }
 
 /// What stands behind a site.
 enum Upstream {
     Demo,
-    Http(Arc<Pool>),
+    Servers(Group),
 }
 
 impl Proxy {
-    /// `portal_path` is for the demo's links; `sessions` strips our cookies and ends tunnels with their session.
-    ///
-    /// # Errors
-    /// When an upstream is `https://` and `SSL_CERT_FILE` cannot be used.
+    /// `upstreams`: of all threads; `portal_path` is for the demo's links; `sessions` strips our cookies and ends tunnels with
+    /// their session.
+    #[must_use]
     pub fn new(
-        sites: &[Arc<Site>],
+        upstreams: &Upstreams,
         portal_path: &str,
         fields: config::identity::IdentityFields,
         limits: config::limits::Limits,
         sessions: Sessions,
         clock: Clock,
-    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let mut tls = connect::Tls::default();
-        let upstreams = sites
-            .iter()
-            .map(|site| {
-                let connector = Connector::new(&site.settings.upstream, &limits, &mut tls)?;
-                Ok(connector.map_or(Upstream::Demo, |connector| Upstream::Http(Pool::new(connector))))
-            })
-            .collect::<Result<_, Box<dyn Error + Send + Sync>>>()?;
-        let names = Arc::new(Names::new(fields));
-        Ok(Self { upstreams, names, limits, portal_path: portal_path.to_owned(), sessions, clock })
+    ) -> Self {
+        let threads_own = |behind: &Behind| match behind {
+            Behind::Demo => Upstream::Demo,
+            Behind::Servers(targets, _) => Upstream::Servers(Group::new(targets)),
+        };
+        Self {
+            upstreams: upstreams.sites().iter().map(threads_own).collect(),
+            names: Arc::new(Names::new(fields)),
+            limits,
+            portal_path: portal_path.to_owned(),
+            sessions,
+            clock,
+            entropy: upstreams.entropy.clone(),
+            pseudonym: upstreams.pseudonym.clone(),
+        }
     }
 
     /// Forwards. Only a [`Grant`] can be forwarded.
@@ -103,42 +142,29 @@ impl Proxy {
     /// # Errors
     /// [`ProxyError`], by whose fault.
     pub async fn forward(&self, grant: Grant, connection: &Connection) -> Result<Answer, ProxyError> {
-        let target = grant.forward_target();
+        let mut target = grant.forward_target();
         let (request, subject, place) = grant.into_parts();
         let Place::Site(site) = place else {
             return Err(ProxyError::Broken("only a site has an upstream".into()));
         };
+        if let Some(prefix) = &site.settings.strip_prefix {
+            target = location::strip(&request.view.target, prefix)?.into();
+        }
         let upstream = self.upstreams.get(site.index).ok_or_else(|| ProxyError::Broken("an unknown site".into()))?;
-        let (mut errand, body) = Errand::new(request, subject, site, target, connection.peer.ip())?;
+        let (mut errand, body) = Errand::new(request, subject, site, &target, connection.peer.ip())?;
+        errand.first_time(self)?;
         errand.same_origin()?;
         let limit = errand.site.settings.body.unwrap_or(self.limits.body);
         let (body, upload) = ClientBody::new(body, limit, self.limits.idle_timeout, &self.names)?;
         match upstream {
+            Upstream::Demo if errand.asked_by_connect() => Err(ProxyError::broken("the demo speaks no WebSocket")),
             Upstream::Demo => {
-                let request = errand.request(self, body);
+                let request = errand.by_http1(self, body, &errand.authority)?;
                 demo::answer(request, &self.portal_path, &self.names).await
             }
-            Upstream::Http(pool) => self.exchange(pool, &mut errand, body, upload.as_deref()).await,
+            Upstream::Servers(group) => self.exchange(group, &mut errand, body, upload.as_deref()).await,
         }
         .inspect_err(|error| debug!(site = %errand.site.label, id = %errand.view.id.0, %error, "not forwarded"))
-    }
-
-    /// Reaches a site's upstream once (`vestibule check`).
-    ///
-    /// # Errors
-    /// Why it does not answer.
-    pub async fn reach(
-        site: &config::site::Site,
-        limits: &config::limits::Limits,
-    ) -> Result<(), Box<dyn Error + Send + Sync>> {
-        match Connector::new(&site.upstream, limits, &mut connect::Tls::default())? {
-            None => Ok(()),
-            Some(connector) => match connector.connect().await {
-                Ok(_) => Ok(()),
-                Err(ProxyError::Unreachable(why)) => Err(why),
-                Err(other) => Err(other.into()),
-            },
-        }
     }
 }
 

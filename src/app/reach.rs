@@ -13,10 +13,10 @@ use super::{
     rooms::{causes, open_store},
 };
 use crate::{
-    config::{self, Config, accounts::Database, mail::Transport, site::Upstream},
+    config::{self, Config, accounts::Database, mail::Transport},
     listener::Listener,
     mail::Post,
-    proxy::Proxy,
+    proxy::{self, Upstreams},
     session::{Keys, Sessions},
     world::{Clock, Entropy},
 };
@@ -54,18 +54,24 @@ fn certificates(config: &Config) -> Result<(), ServeError> {
 async fn all(config: &Config) -> Result<Vec<Reached>, ServeError> {
     // The certificate authorities and the like are wrong before anything is reached.
     super::open_identity(config, Clock::System, Entropy::System)?;
+    let upstreams = Upstreams::new(&config.sites, &config.limits, &Entropy::System).map_err(ServeError::Setup)?;
     let folder = Reached { key: "data_dir".into(), result: folder(&config.data_dir) };
     let (accounts, sessions, mail) = tokio::join!(accounts(config), sessions(config), mail(config));
     let mut reached = vec![folder];
     reached.extend([accounts, sessions?]);
     reached.extend(mail);
-    for (index, site) in config.sites.iter().enumerate().filter(|(_, site)| site.upstream != Upstream::Demo) {
+    for index in 0..config.sites.len() {
         let patience = config.limits.upstream_connect + PATIENCE;
-        let found =
-            bounded(patience, async { Proxy::reach(site, &config.limits).await.map_err(|error| causes(&*error)) });
-        let authority = site.upstream.authority();
-        let result = found.await.map(|()| format!("{authority} answers")).map_err(|why| format!("{authority}: {why}"));
-        reached.push(Reached { key: format!("site.{index}.upstream"), result });
+        let key = format!("site.{index}.upstream");
+        let found = timeout(patience, upstreams.reach(index)).await;
+        let late = |_| vec![(key.clone(), Err(format!("no answer within {} s", patience.as_secs()).into()))];
+        reached.extend(found.unwrap_or_else(late).into_iter().map(|(upstream, result): proxy::Reached| {
+            let result = match result {
+                Ok(()) => Ok(format!("{upstream} answers")),
+                Err(why) => Err(format!("{upstream}: {}", causes(&*why))),
+            };
+            Reached { key: key.clone(), result }
+        }));
     }
     Ok(reached)
 }

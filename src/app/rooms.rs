@@ -14,6 +14,7 @@ use crate::{
     mail::Post,
     policy::Policy,
     portal::{self, Portal},
+    proxy::Upstreams,
     session::{Keys, Sessions, Store},
     storage::Db,
     verify::Verifier,
@@ -32,6 +33,8 @@ pub(super) struct Rooms {
     pub(super) clock: Clock,
     /// One for all threads: peers already warned about are counted together.
     pub(super) reader: Reader,
+    /// Addresses and health of what stands behind; connections are the threads' own.
+    pub(super) upstreams: Upstreams,
 }
 
 impl Rooms {
@@ -43,6 +46,7 @@ impl Rooms {
         clock: Clock,
         entropy: Entropy,
     ) -> Result<Self, ServeError> {
+        let upstreams = Upstreams::new(&config.sites, &config.limits, &entropy).map_err(ServeError::Setup)?;
         let (identity, post) = open_identity(config, clock.clone(), entropy.clone())?;
         let sessions = Sessions::new(
             config.session.clone(),
@@ -56,7 +60,7 @@ impl Rooms {
         let portal = Portal::new(portal_settings(config), identity.clone(), sessions.clone(), clock.clone());
         let policy = Arc::new(Policy::new(&config.portal, &config.sites));
         let reader = Reader::new(config.listen.trusted_proxies.clone(), &entropy)?;
-        Ok(Self { identity, sessions, policy, portal, post, service, clock, reader })
+        Ok(Self { identity, sessions, policy, portal, post, service, clock, reader, upstreams })
     }
 }
 

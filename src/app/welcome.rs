@@ -72,9 +72,7 @@ fn text(
 fn upstream(upstream: &Upstream) -> String {
     match upstream {
         Upstream::Demo => "the built-in demo site".into(),
-        Upstream::Http { secure, .. } => {
-            format!("{}://{}", if *secure { "https" } else { "http" }, upstream.authority())
-        }
+        servers @ Upstream::Servers { .. } => servers.to_string(),
     }
 }
 

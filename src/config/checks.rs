@@ -8,7 +8,7 @@ use super::{
     portal::{Reach, is_this_machine},
     problem::Problems,
     session::Session,
-    site::{HostPattern, Upstream},
+    site::{Address, HostPattern, Upstream},
     tree::Node,
     verify::Provider,
 };
@@ -119,14 +119,18 @@ fn hosts(config: &Config, refuse: Refuse<'_>) {
 fn upstreams(config: &Config, refuse: Refuse<'_>) {
     let ours = [config.listen.http, config.listen.https];
     for (index, site) in config.sites.iter().enumerate() {
-        let Upstream::Http { host, port, .. } = &site.upstream else { continue };
-        if *port != 0 && is_this_machine(host) && ours.iter().flatten().any(|ours| ours.port() == *port) {
-            refuse(
-                &format!("site.{index}.upstream"),
-                format!(
-                    "port {port} of this machine is Vestibule's own: every request would come back here. Name the application's port"
-                ),
-            );
+        let Upstream::Servers { addresses, .. } = &site.upstream else { continue };
+        for address in addresses {
+            let Address::Tcp { host, port } = address else { continue };
+            if *port != 0 && is_this_machine(host) && ours.iter().flatten().any(|ours| ours.port() == *port) {
+                refuse(
+                    &format!("site.{index}.upstream"),
+                    format!(
+                        "port {port} of this machine is Vestibule's own: every request would come back here. Name the \
+                         application's port"
+                    ),
+                );
+            }
         }
     }
 }

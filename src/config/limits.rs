@@ -30,6 +30,8 @@ pub struct Limits {
     pub upstream_connect: Duration,
     /// From the sent request to the first byte of the answer; streams may last.
     pub upstream_response: Duration,
+    /// Between two reads of an answer; event streams and gRPC calls may be silent for longer.
+    pub upstream_stall: Duration,
     /// How long open requests may go on after SIGTERM.
     pub drain: Duration,
 }
@@ -44,6 +46,7 @@ impl Default for Limits {
             idle_timeout: Duration::from_secs(60),
             upstream_connect: Duration::from_secs(5),
             upstream_response: Duration::from_secs(60),
+            upstream_stall: Duration::from_secs(300),
             drain: Duration::from_secs(30),
         }
     }
@@ -59,6 +62,7 @@ pub(super) fn read(mut section: Section<'_>) -> Limits {
         idle_timeout: section.parse("idle_timeout", units::duration).unwrap_or(default.idle_timeout),
         upstream_connect: section.parse("upstream_connect", units::duration).unwrap_or(default.upstream_connect),
         upstream_response: section.parse("upstream_response", units::duration).unwrap_or(default.upstream_response),
+        upstream_stall: section.parse("upstream_stall", units::duration).unwrap_or(default.upstream_stall),
         drain: section.parse("drain", units::duration).unwrap_or(default.drain),
     };
     section.finish();

@@ -53,11 +53,6 @@ impl<'t> Section<'t> {
         self.peek(key).is_some()
     }
 
-    /// Marks `key` as known without reading it.
-    pub(super) fn know(&mut self, key: &'static str) {
-        self.take(key);
-    }
-
     /// Whether `key` holds a list.
     pub(super) fn is_list(&self, key: &str) -> bool {
         self.peek(key).is_some_and(|node| matches!(node.value, Value::List(_)))

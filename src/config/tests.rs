@@ -1,5 +1,7 @@
 //! The configuration by tables: every key, every trap, every problem at once.
 
+mod upstreams;
+
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
@@ -9,7 +11,7 @@ use super::{
     limits::ByteLimit,
     mail::{SmtpTls, Transport},
     session::Store,
-    site::{Allow, HostPattern, PathPattern, Upstream},
+    site::{Allow, HostPattern, PathPattern, Upstream, Wire},
     verify::{Channel, Provider},
     *,
 };
@@ -96,7 +98,7 @@ fn every_key_is_taken_over() {
     assert_eq!((config.portal.path.as_str(), config.portal.name.as_str()), ("/-/door", "Front door"));
     let [wiki, any] = &config.sites[..] else { panic!("two sites") };
     assert_eq!(wiki.host, HostPattern::Exact("wiki.example.com".into()));
-    assert_eq!(wiki.upstream, Upstream::Http { secure: false, host: "127.0.0.1".into(), port: 3000 });
+    assert_eq!(wiki.upstream, Upstream::one(Wire::Plain, "127.0.0.1", 3000));
     assert_eq!(wiki.host_header, site::HostHeader::Upstream);
     assert_eq!(wiki.set_fields[0].0, "authorization");
     assert!(!format!("{wiki:?}").contains("QWxhZGRpbg"), "set_fields are kept out of logs");
@@ -187,7 +189,7 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
     assert_eq!(config.portal.url.port, 3);
     let hosts: Vec<_> = config.sites.iter().map(|site| format!("{:?}", site.host)).collect();
     assert_eq!(hosts, ["Exact(\"a.example\")", "Exact(\"b.example\")", "Exact(\"c.example\")"]);
-    assert_eq!(config.sites[0].upstream.authority(), "127.0.0.1:3000");
+    assert_eq!(config.sites[0].upstream.to_string(), "http://127.0.0.1:3000");
     assert_eq!(config.sites[2].rules.len(), 1);
     assert_eq!(config.session.idle, Duration::from_secs(7200));
     assert_eq!((config.password.min_length, config.listen.trusted_proxies.len()), (12, 2));
@@ -287,8 +289,6 @@ fn each_trap_of_sites_and_values_has_its_own_sentence() {
         ("[[site]]\nset_fields = { Remote-User = \"x\" }", &[], &["site.0.set_fields", "identity.user"]),
         ("[[site]]\nset_fields = { Host = \"x\" }", &[], &["site.0.set_fields.Host", "gateway"]),
         ("[[site]]\nupstream = \"http://localhost:8080\"", &[], &["site.0.upstream", "Vestibule's own"]),
-        ("[[site]]\nupstream = \"unix:/run/wiki.sock\"", &[], &["site.0.upstream", "not supported yet"]),
-        ("[[site]]\nupstream = [\"http://a\", \"http://b\"]", &[], &["site.0.upstream", "not supported yet"]),
         ("[[site]]\nupstream = \"http://a/wiki\"", &[], &["site.0.upstream", "holds a path"]),
         ("[session]\nstore = \"redis+cluster://a\"", &[], &["session.store", "not supported yet"]),
         ("[accounts]\nregistration = \"invite\"", &[], &["accounts.registration", "not supported yet"]),

@@ -140,11 +140,14 @@ impl Responder<'_> {
     }
 
     fn upstream(&self, site: &Site, sees_upstream: bool, error: &ProxyError, entry: &Entry<'_>) -> (Answer, Fate) {
-        let upstream = site.settings.upstream.authority();
+        let upstream = site.settings.upstream.to_string();
         let named = if sees_upstream { format!("{} (upstream {upstream})", site.label) } else { site.label.clone() };
         let (problem, fate) = match error {
-            ProxyError::Unreachable(_) | ProxyError::Broken(_) => (Problem::BadGateway(named), Fate::Keep),
+            ProxyError::Unreachable(_) | ProxyError::Broken(_) | ProxyError::Loop => {
+                (Problem::BadGateway(named), Fate::Keep)
+            }
             ProxyError::Silent => (Problem::GatewayTimeout(named), Fate::Keep),
+            ProxyError::Outside => (Problem::NotFound, Fate::Keep),
             ProxyError::TooLarge => (Problem::TooLarge, Fate::Close),
             ProxyError::Stalled => (Problem::Timeout, Fate::Close),
             ProxyError::Ended => {
@@ -161,13 +164,14 @@ impl Responder<'_> {
         };
         let (id, cause) = (entry.id(), causes(error));
         match error {
-            ProxyError::Unreachable(_) | ProxyError::Broken(_) | ProxyError::Silent => {
+            ProxyError::Unreachable(_) | ProxyError::Broken(_) | ProxyError::Loop | ProxyError::Silent => {
                 tracing::warn!(id, site = site.label, upstream, cause, "the upstream failed");
             }
             ProxyError::TooLarge
             | ProxyError::Stalled
             | ProxyError::Ended
             | ProxyError::ForeignOrigin
+            | ProxyError::Outside
             | ProxyError::Client(_) => {
                 tracing::info!(id, site = site.label, cause, "a request could not be forwarded");
             }

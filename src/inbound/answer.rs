@@ -1,7 +1,9 @@
 //! The answer's body: nothing, a page, or a stream from upstream.
 
 use std::{
+    any::Any,
     pin::Pin,
+    sync::{Arc, OnceLock},
     task::{Context, Poll},
 };
 
@@ -22,6 +24,19 @@ pub enum Outgoing {
     Full(Option<Bytes>),
     /// Frames as they come.
     Stream(Pin<Box<dyn Body<Data = Bytes, Error = BodyError> + Send>>),
+}
+
+/// What keeps a connection open for a tunnel on it, whose request was answered long ago: an extension of the [`Answer`]. The
+/// tunnel holds a clone of it to its end, the listener puts into it what has to live as long.
+#[derive(Clone, Default)]
+pub struct Held(Arc<OnceLock<Box<dyn Any + Send + Sync>>>);
+
+impl Held {
+    /// Dropped with the tunnel.
+    pub fn keep(self, what: impl Send + Sync + 'static) {
+        // Only the listener puts something in, once.
+        let _ = self.0.set(Box::new(what));
+    }
 }
 
 impl Outgoing {

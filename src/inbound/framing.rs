@@ -6,10 +6,11 @@
 use std::sync::Arc;
 
 use http::{
-    HeaderMap, Version,
+    HeaderMap, Method, Version,
     header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE},
     request::Parts,
 };
+use hyper::ext::Protocol;
 
 use super::Malformed;
 
@@ -46,6 +47,9 @@ fn length(fields: &HeaderMap) -> Result<bool, Malformed> {
 /// What of `Upgrade` may be offered to an upstream: only when asked for properly, and nothing that changes how the
 /// connection itself speaks (`h2c` would tunnel requests past the rules).
 pub(super) fn upgrade(parts: &Parts) -> Option<Arc<str>> {
+    if web_socket_by_connect(parts) {
+        return Some(WEB_SOCKET.into());
+    }
     if parts.version != Version::HTTP_11 || !tokens(&parts.headers, &CONNECTION).any(is("upgrade")) {
         return None;
     }
@@ -53,6 +57,17 @@ pub(super) fn upgrade(parts: &Parts) -> Option<Arc<str>> {
         tokens(&parts.headers, &UPGRADE).filter(|token| is_protocol(token) && !reframes(token)).collect();
     (!kept.is_empty()).then(|| kept.join(", ").into())
 }
+
+/// Extended CONNECT with `:protocol = websocket` (RFC 8441 §4), which has a scheme and a path where plain CONNECT has neither.
+pub(super) fn web_socket_by_connect(parts: &Parts) -> bool {
+    let protocol = || parts.extensions.get::<Protocol>().map(Protocol::as_str);
+    parts.method == Method::CONNECT
+        && parts.version == Version::HTTP_2
+        && parts.uri.scheme().is_some()
+        && protocol().is_some_and(|protocol| protocol.eq_ignore_ascii_case(WEB_SOCKET))
+}
+
+const WEB_SOCKET: &str = "websocket";
 
 /// `token[/token]`: what is spelt otherwise (`"h2c"`, `h2c;x`) may be anything to a lenient upstream.
 fn is_protocol(text: &str) -> bool {

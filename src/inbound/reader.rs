@@ -11,7 +11,7 @@ use std::sync::{
 use http::{Method, request::Parts};
 use ipnet::IpNet;
 
-use super::{Connection, Malformed, RequestId, View, authority, client, fetch, framing, target};
+use super::{Connection, Malformed, RequestId, View, Wants, authority, client, fetch, framing, target};
 use crate::world::{Entropy, NoEntropy};
 
 /// Reads requests. One per process; clones share the list of peers already warned about.
@@ -38,22 +38,18 @@ impl Reader {
     pub fn read(&self, parts: &Parts, connection: &Connection) -> Result<View, Malformed> {
         // First of all: when the framing is doubtful, nothing else in the head deserves belief.
         framing::check(parts)?;
-        served(&parts.method)?;
+        let method = served(parts)?;
         let (client, secure) = self.believed.read(&parts.headers, connection)?;
         let authority = authority::of(parts, secure)?;
         let target = target::of(parts)?;
         let fetch = fetch::of(&parts.headers);
-        Ok(View {
-            id: self.ids.next(),
-            method: parts.method.clone(),
-            authority,
-            secure,
-            target,
-            client,
-            wants: fetch::wants(&parts.method, &parts.headers, &fetch),
-            fetch,
-            upgrade: framing::upgrade(parts),
-        })
+        let upgrade = framing::upgrade(parts);
+        // Whoever waits for a tunnel can use no page.
+        let wants = match &upgrade {
+            Some(_) => Wants::Program,
+            None => fetch::wants(&method, &parts.headers, &fetch),
+        };
+        Ok(View { id: self.ids.next(), method, authority, secure, target, client, wants, fetch, upgrade })
     }
 
     /// A reference for a request that could not be read.
@@ -63,17 +59,21 @@ impl Reader {
     }
 }
 
-/// CONNECT would make us an open proxy, TRACE would show our own fields. Small letters make another method of a known one
-/// (RFC 9110 §9.1), which rules would not know and many an upstream (Django, Werkzeug) takes for it all the same.
-fn served(method: &Method) -> Result<(), Malformed> {
-    let name = method.as_str();
+/// The method that rules see. CONNECT would make us an open proxy, TRACE would show our own fields. Small letters make another
+/// method of a known one (RFC 9110 §9.1), which rules would not know and many an upstream (Django, Werkzeug) takes for it all the
+/// same. A WebSocket's extended CONNECT is the GET it would be over HTTP/1.1 (RFC 8441 §5).
+fn served(parts: &Parts) -> Result<Method, Malformed> {
+    if framing::web_socket_by_connect(parts) {
+        return Ok(Method::GET);
+    }
+    let name = parts.method.as_str();
     if ["CONNECT", "TRACE", "TRACK"].contains(&name)
         || name.len() > LONGEST_METHOD
         || name.bytes().any(|byte| byte.is_ascii_lowercase())
     {
         return Err(Malformed::Method);
     }
-    Ok(())
+    Ok(parts.method.clone())
 }
 
 /// Twice the longest registered one (`UPDATEREDIRECTREF`).

@@ -202,6 +202,8 @@ fn http2(limits: &Limits) -> http2::Builder<TokioExecutor> {
         // CVE-2023-44487, CVE-2025-8671: resets that cost us work.
         .max_pending_accept_reset_streams(32)
         .max_local_error_reset_streams(128)
+        // WebSockets (RFC 8441); `inbound` refuses every other CONNECT.
+        .enable_connect_protocol()
         .adaptive_window(false)
         .initial_stream_window_size(256 << 10)
         .initial_connection_window_size(1 << 20)

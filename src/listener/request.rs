@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 use super::{Service, watch::Progress};
 use crate::inbound::{
     Connection,
-    answer::{BodyError, Outgoing},
+    answer::{BodyError, Held, Outgoing},
 };
 
 /// What all requests of a connection share.
@@ -51,6 +51,10 @@ pub(super) async fn answer<S: Service>(
     let mut answer = service.serve(request, connection).await;
     if version < Version::HTTP_2 && progress.closing() && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
         answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    if let Some(held) = answer.extensions_mut().remove::<Held>() {
+        // A tunnel on a stream: the connection serves it until its end.
+        held.keep(Serving::begin(&serving.0));
     }
     // HTTP/1 has one answer at a time, and a blocked write says the same of it.
     let offer = match version >= Version::HTTP_2 && !answer.body().is_end_stream() {

@@ -1,71 +1,120 @@
-//! A new connection to an upstream: TCP, TLS where asked, HTTP/1.1.
-//!
-//! Certificates are always verified, against the name in `site.upstream` (RFC 9525).
+//! A new connection to an upstream: TCP or a socket in the file system, TLS where asked, then HTTP.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use rustls::{ClientConfig, crypto::aws_lc_rs, pki_types::ServerName};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpStream, lookup_host},
+    net::{TcpStream, UnixStream, lookup_host},
     time::timeout,
 };
-use tokio_rustls::TlsConnector;
 use tracing::debug;
 
-use super::{ProxyError, body::ClientBody};
-use crate::{
-    config::{limits::Limits, site::Upstream},
-    world::roots,
+use super::{
+    ProxyError,
+    body::ClientBody,
+    multiplexed::{self, Link},
+    tls::{self, Tls},
+};
+use crate::config::{
+    limits::Limits,
+    site::{Address, Wire},
 };
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// How to reach one upstream.
+/// How to reach one address.
 pub(super) struct Connector {
-    host: String,
-    port: u16,
-    tls: Option<(TlsConnector, ServerName<'static>)>,
+    place: Place,
+    wire: Wire,
+    tls: Option<Tls>,
     patience: Duration,
 }
 
-/// One TLS configuration for all sites, made when the first needs it.
-#[derive(Default)]
-pub(super) struct Tls(Option<TlsConnector>);
+enum Place {
+    Tcp { host: String, port: u16 },
+    Unix(PathBuf),
+}
+
+/// What a connection will be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Speak {
+    /// Whatever the upstream prefers.
+    Any,
+    /// A tunnel that takes the whole connection.
+    Http1,
+}
+
+/// A connection that is ready for a request. It runs in a task of its own and ends when its sender is dropped.
+pub(super) enum Opened {
+    Http1(SendRequest<ClientBody>),
+    Http2(Arc<Link>),
+}
 
 impl Connector {
-    /// `None` for the demo, which is in this process.
-    pub fn new(upstream: &Upstream, limits: &Limits, tls: &mut Tls) -> Result<Option<Self>, BoxError> {
-        let Upstream::Http { secure, host, port } = upstream else { return Ok(None) };
-        let tls = if *secure { Some((tls.get()?, ServerName::try_from(host.clone())?)) } else { None };
-        Ok(Some(Self { host: host.clone(), port: *port, tls, patience: limits.upstream_connect }))
+    /// # Errors
+    /// A host that no certificate could hold.
+    pub fn new(
+        address: &Address,
+        wire: Wire,
+        settings: Option<&tls::Settings>,
+        limits: &Limits,
+    ) -> Result<Self, BoxError> {
+        let (place, host) = match address {
+            Address::Tcp { host, port } => (Place::Tcp { host: host.clone(), port: *port }, host.as_str()),
+            Address::Unix(path) => (Place::Unix(path.clone()), "localhost"),
+        };
+        let tls = settings.map(|settings| settings.towards(host)).transpose()?;
+        Ok(Self { place, wire, tls, patience: limits.upstream_connect })
     }
 
-    /// A sender of requests; its connection runs in a task of its own and ends when the sender is dropped.
-    pub async fn connect(&self) -> Result<SendRequest<ClientBody>, ProxyError> {
-        match timeout(self.patience, self.open()).await {
+    /// How it is spoken to.
+    pub fn wire(&self) -> Wire {
+        self.wire
+    }
+
+    /// # Errors
+    /// [`ProxyError::Unreachable`]
+    pub async fn connect(&self, speak: Speak) -> Result<Opened, ProxyError> {
+        match timeout(self.patience, self.open(speak)).await {
             Ok(opened) => opened.map_err(ProxyError::Unreachable),
             Err(late) => Err(ProxyError::Unreachable(late.into())),
         }
     }
 
-    async fn open(&self) -> Result<SendRequest<ClientBody>, BoxError> {
-        let stream = self.tcp().await?;
+    async fn open(&self, speak: Speak) -> Result<Opened, BoxError> {
+        let (host, port) = match &self.place {
+            Place::Unix(path) => return self.shake_hands(UnixStream::connect(path).await?).await,
+            Place::Tcp { host, port } => (host, *port),
+        };
+        let stream = self.tcp(host, port).await?;
         stream.set_nodelay(true)?;
         // An idle tunnel must find out that the other end vanished.
         SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(PROBE_AFTER))?;
-        match &self.tls {
-            None => speak(stream).await,
-            Some((tls, name)) => speak(tls.connect(name.clone(), stream).await?).await,
+        let Some(tls) = &self.tls else { return self.shake_hands(stream).await };
+        let connector = if speak == Speak::Http1 { &tls.http1 } else { &tls.any };
+        let stream = connector.connect(tls.name.clone(), stream).await?;
+        match stream.get_ref().1.alpn_protocol() {
+            Some(tls::HTTP2) => Ok(Opened::Http2(multiplexed::open(stream).await?)),
+            _ => Ok(Opened::Http1(http1(stream).await?)),
         }
     }
 
+    async fn shake_hands<T>(&self, stream: T) -> Result<Opened, BoxError>
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        Ok(match self.wire {
+            Wire::PriorKnowledge => Opened::Http2(multiplexed::open(stream).await?),
+            Wire::Plain | Wire::Tls => Opened::Http1(http1(stream).await?),
+        })
+    }
+
     /// The first address that answers; none may use up the time of the others.
-    async fn tcp(&self) -> Result<TcpStream, BoxError> {
-        let addresses: Vec<_> = lookup_host((self.host.as_str(), self.port)).await?.collect();
+    async fn tcp(&self, host: &str, port: u16) -> Result<TcpStream, BoxError> {
+        let addresses: Vec<_> = lookup_host((host, port)).await?.collect();
         let share = self.patience / u32::try_from(addresses.len().max(1)).unwrap_or(1);
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the upstream's name has no address");
         for address in addresses {
@@ -79,7 +128,7 @@ impl Connector {
     }
 }
 
-async fn speak<T>(stream: T) -> Result<SendRequest<ClientBody>, BoxError>
+async fn http1<T>(stream: T) -> Result<SendRequest<ClientBody>, BoxError>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -91,20 +140,6 @@ where
         }
     });
     Ok(sender)
-}
-
-impl Tls {
-    fn get(&mut self) -> Result<TlsConnector, BoxError> {
-        if let Some(made) = &self.0 {
-            return Ok(made.clone());
-        }
-        let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots::store()?)
-            .with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(self.0.insert(TlsConnector::from(Arc::new(config))).clone())
-    }
 }
 
 const PROBE_AFTER: Duration = Duration::from_secs(60);

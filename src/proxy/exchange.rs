@@ -2,176 +2,92 @@
 
 use std::{
     future::Future,
-    net::IpAddr,
     pin::{Pin, pin},
-    sync::Arc,
 };
 
-use http::{HeaderValue, Method, Request, Response, Uri, Version, header, request::Parts, uri::PathAndQuery};
-use hyper::{body::Incoming, client::conn::http1::SendRequest, upgrade::OnUpgrade};
+use http::{Request, Response};
+use hyper::body::Incoming;
 use tokio::time::{Duration, Instant, sleep};
 
 use super::{
     Proxy, ProxyError, TOUCH_EVERY,
+    balance::{Group, Want},
     body::{ClientBody, Fault, Upload},
-    fields, forwarded, identity,
-    pool::{Lease, Pool},
+    endpoint::Lease,
+    errand::Errand,
+    multiplexed::{Unsent, untouched},
 };
 use crate::{
-    config::site::HostHeader,
-    inbound::{self, View, answer::Answer},
-    policy::{Site, Subject},
+    inbound::answer::Answer,
+    policy::Subject,
     session::{Live, Sessions},
     world::Clock,
 };
-
-/// A granted request without its body: kept until the answer comes, for it may have to be sent again.
-pub(super) struct Errand {
-    pub view: Arc<View>,
-    pub subject: Subject,
-    pub site: Arc<Site>,
-    parts: Parts,
-    uri: Uri,
-    peer: IpAddr,
-    authority: HeaderValue,
-    pub upgrade: Option<Upgrade>,
-}
-
-/// A wish to speak something else afterwards.
-pub(super) struct Upgrade {
-    /// As it may be offered: `websocket`.
-    pub offer: HeaderValue,
-    /// The client's side.
-    pub client: OnUpgrade,
-}
-
-impl Errand {
-    /// `target`: the origin-form policy decided on; `peer`: who is at the other end of the TCP connection.
-    pub fn new(
-        request: inbound::Request,
-        subject: Subject,
-        site: Arc<Site>,
-        target: Arc<str>,
-        peer: IpAddr,
-    ) -> Result<(Self, Incoming), ProxyError> {
-        let inbound::Request { view, mut parts, body } = request;
-        let broken = |error: http::Error| ProxyError::Broken(error.into());
-        let uri = match parts.uri.path_and_query() {
-            Some(same) if same.as_str() == &*target => Uri::from(same.clone()),
-            _ => Uri::from(PathAndQuery::try_from(&*target).map_err(|error| broken(error.into()))?),
-        };
-        let authority = HeaderValue::try_from(view.authority.to_string()).map_err(|error| broken(error.into()))?;
-        let http1 = parts.version == Version::HTTP_11 && http_body::Body::is_end_stream(&body);
-        let upgrade = match (&view.upgrade, parts.extensions.remove::<OnUpgrade>()) {
-            (Some(offer), Some(client)) if http1 => {
-                HeaderValue::from_str(offer).ok().map(|offer| Upgrade { offer, client })
-            }
-            _ => None,
-        };
-        Ok((Self { view, subject, site, parts, uri, peer, authority, upgrade }, body))
-    }
-
-    /// Whether a session speaks here.
-    pub fn signed_in(&self) -> bool {
-        matches!(self.subject, Subject::Session(_))
-    }
-
-    /// A WebSocket carries the cookie wherever the page that opened it came from, and no CORS stands in the way: only pages
-    /// of this authority may open one with a session (OWASP ASVS 5.0, 4.4.2). Programs send no `Origin`.
-    pub fn same_origin(&self) -> Result<(), ProxyError> {
-        let Some(origin) = self.view.fetch.origin.as_deref().filter(|_| self.upgrade.is_some() && self.signed_in())
-        else {
-            return Ok(());
-        };
-        let authority = &self.view.authority;
-        let same = url::Url::parse(origin).is_ok_and(|origin| {
-            origin.host_str().is_some_and(|host| host.eq_ignore_ascii_case(&authority.host))
-                && origin.port() == authority.port
-        });
-        if same { Ok(()) } else { Err(ProxyError::ForeignOrigin) }
-    }
-
-    /// The request as the upstream gets it.
-    pub fn request(&self, proxy: &Proxy, body: ClientBody) -> Request<ClientBody> {
-        let received = &self.parts.headers;
-        let settings = &self.site.settings;
-        // What the client may say; everything after this line is ours and replaces what stands there.
-        let mut fields = proxy.names.end_to_end(received);
-        proxy.sessions.strip_cookies(&mut fields);
-        fields::join_cookies(&mut fields);
-        identity::set(&proxy.names.identity, &self.subject, &mut fields);
-        forwarded::set(&self.view, received, self.peer, &self.authority, &mut fields);
-        let host = match settings.host_header {
-            HostHeader::Original => self.authority.clone(),
-            HostHeader::Upstream => {
-                HeaderValue::try_from(settings.upstream.authority()).unwrap_or_else(|_| self.authority.clone())
-            }
-        };
-        fields.insert(header::HOST, host);
-        if let Some(upgrade) = &self.upgrade {
-            fields.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-            fields.insert(header::UPGRADE, upgrade.offer.clone());
-        } else if fields::grpc_trailers(received) {
-            fields.insert(header::CONNECTION, HeaderValue::from_static("te"));
-            fields.insert(header::TE, HeaderValue::from_static("trailers"));
-        }
-        // The operator's fields last: nothing of the client's or ours stands above the configuration.
-        fields::remove_spellings(&mut fields, &settings.set_fields);
-        for (name, value) in &settings.set_fields {
-            fields.insert(name, value.clone());
-        }
-        fields::frame(&mut fields, &self.parts.method, &body);
-        let mut request = Request::new(body);
-        *request.method_mut() = self.parts.method.clone();
-        *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = fields;
-        request
-    }
-
-    /// Whether sending it twice does no more than sending it once (RFC 9110 §9.2.2), and there is nothing of it that only
-    /// the client has.
-    fn replayable(&self, upload: Option<&Upload>) -> bool {
-        const IDEMPOTENT: [Method; 5] = [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE];
-        upload.is_none() && IDEMPOTENT.contains(&self.parts.method)
-    }
-}
 
 impl Proxy {
     /// Sends, waits, and turns the answer into the client's.
     pub(super) async fn exchange(
         &self,
-        pool: &Arc<Pool>,
+        group: &Group,
         errand: &mut Errand,
         body: ClientBody,
         upload: Option<&Upload>,
     ) -> Result<Answer, ProxyError> {
-        let (response, lease) = self.send(pool, errand, body, upload).await?;
+        let want = match &mut errand.upgrade {
+            None => Want::Request,
+            Some(upgrade) => {
+                upgrade.make_key(&self.entropy)?;
+                Want::Tunnel { web_socket: upgrade.is_web_socket() }
+            }
+        };
+        let (response, lease) = self.send(group, want, errand, body, upload).await?;
+        lease.answered();
         self.receive(errand, response, lease)
     }
 
-    /// A pooled connection may have been closed at the other end a moment ago. Then, once and on a new connection: what was
-    /// never sent is sent, and what was sent is repeated when that is harmless.
+    /// A connection may have been closed at the other end a moment ago. Then, once and on a new connection, to another
+    /// address where there is one: what was never sent is sent, and what was sent is repeated when that is harmless.
     async fn send(
         &self,
-        pool: &Arc<Pool>,
+        group: &Group,
+        want: Want,
         errand: &Errand,
         body: ClientBody,
         upload: Option<&Upload>,
     ) -> Result<(Response<Incoming>, Lease), ProxyError> {
-        let patience = self.limits.upstream_response;
-        let mut request = errand.request(self, body);
-        // A tunnel keeps its connection for ever: it gets one of its own.
-        if let Some(mut lease) = errand.upgrade.is_none().then(|| pool.reuse()).flatten() {
-            request = match attempt(&mut lease.sender, request, upload, patience, self.guard(errand)).await {
-                Ok(response) => return Ok((response, lease)),
-                Err(Failure::Unsent(request, _)) => *request,
-                Err(Failure::Broken(_)) if errand.replayable(upload) => errand.request(self, ClientBody::default()),
-                Err(failure) => return Err(failure.into()),
-            };
-        }
-        let mut lease = pool.connect().await?;
-        let response = attempt(&mut lease.sender, request, upload, patience, self.guard(errand)).await?;
+        let mut lease = group.lease(want, None).await?;
+        let body = match self.attempt(&mut lease, errand, body, upload).await {
+            Ok(response) => return Ok((response, lease)),
+            Err(Failure::Unsent(request, _)) => request.into_body(),
+            Err(Failure::Untouched(_)) if upload.is_none() => ClientBody::default(),
+            // What breaks as soon as it is made would break again, but elsewhere perhaps not.
+            Err(Failure::Broken(_))
+                if errand.replayable(upload) && (!lease.fresh || group.other_than(lease.endpoint()).is_some()) =>
+            {
+                ClientBody::default()
+            }
+            Err(failure) => return Err(failure.into()),
+        };
+        let again = if matches!(want, Want::Request) { Want::Fresh } else { want };
+        let mut lease = group.lease(again, Some(lease.endpoint())).await?;
+        let response = self.attempt(&mut lease, errand, body, upload).await?;
         Ok((response, lease))
+    }
+
+    async fn attempt(
+        &self,
+        lease: &mut Lease,
+        errand: &Errand,
+        body: ClientBody,
+        upload: Option<&Upload>,
+    ) -> Result<Response<Incoming>, Failure> {
+        let request = errand.request(self, body, lease)?;
+        let answer = lease.send(request);
+        let answered = wait(answer, upload, self.limits.upstream_response, self.guard(errand)).await;
+        if let Err(Failure::Broken(error) | Failure::Unsent(_, error)) = &answered {
+            lease.broke(error);
+        }
+        answered
     }
 
     fn guard<'a>(&'a self, errand: &'a Errand) -> Option<Guard<'a>> {
@@ -192,6 +108,8 @@ struct Guard<'a> {
 enum Failure {
     /// Nothing of it reached the upstream.
     Unsent(Box<Request<ClientBody>>, hyper::Error),
+    /// It did, and the upstream promises that it did nothing with it.
+    Untouched(hyper::Error),
     /// It may have.
     Broken(hyper::Error),
     /// Final, whoever's fault.
@@ -201,21 +119,29 @@ enum Failure {
 impl From<Failure> for ProxyError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Unsent(_, error) | Failure::Broken(error) => Self::Broken(error.into()),
+            Failure::Unsent(_, error) | Failure::Untouched(error) | Failure::Broken(error) => {
+                Self::Broken(error.into())
+            }
             Failure::Final(error) => error,
         }
     }
 }
 
-async fn attempt(
-    sender: &mut SendRequest<ClientBody>,
-    request: Request<ClientBody>,
+impl From<ProxyError> for Failure {
+    fn from(error: ProxyError) -> Self {
+        Self::Final(error)
+    }
+}
+
+async fn wait(
+    answer: impl Future<Output = Result<Response<Incoming>, Unsent>>,
     upload: Option<&Upload>,
     patience: Duration,
     guard: Option<Guard<'_>>,
 ) -> Result<Response<Incoming>, Failure> {
-    // Dropping this future (the client went away) closes the upstream connection: hyper's documented way to cancel.
-    let mut answer = pin!(sender.try_send_request(request));
+    // Dropping this future (the client went away) closes the connection, or resets the stream: hyper's documented way to
+    // cancel.
+    let mut answer = pin!(answer);
     let began = Instant::now();
     // Most answers begin before the session has to be watched.
     let mut timer = pin!(sleep(if guard.is_some() { patience.min(LONG) } else { patience }));
@@ -265,6 +191,7 @@ const LONG: Duration = Duration::from_millis(250);
 /// hyper says "the body broke off"; the body knows why.
 fn blame(error: hyper::Error, upload: Option<&Upload>) -> Failure {
     match upload.and_then(Upload::fault) {
+        None if untouched(&error) => Failure::Untouched(error),
         None => Failure::Broken(error),
         Some(Fault::TooLarge) => Failure::Final(ProxyError::TooLarge),
         Some(Fault::Stalled) => Failure::Final(ProxyError::Stalled),

@@ -149,10 +149,15 @@ pub(super) fn frame(fields: &mut HeaderMap, method: &Method, body: &impl http_bo
     }
 }
 
-/// `TE: trailers` of a gRPC call, which does not work without.
+/// `TE: trailers` of a gRPC call, which does not work without. Over HTTP/1.1 nobody else needs it said.
 pub(super) fn grpc_trailers(received: &HeaderMap) -> bool {
     let grpc = received.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
-    grpc && received.get_all(header::TE).iter().any(|te| {
+    grpc && trailers(received)
+}
+
+/// `TE: trailers`: the client can use them (RFC 9110 §6.5.1).
+pub(super) fn trailers(received: &HeaderMap) -> bool {
+    received.get_all(header::TE).iter().any(|te| {
         te.as_bytes().split(|&byte| byte == b',').any(|token| token.trim_ascii().eq_ignore_ascii_case(b"trailers"))
     })
 }

@@ -1,112 +1,88 @@
-//! One site's idle upstream connections on one data thread.
+//! Connections that nobody uses, and those that many can share.
 //!
-//! Last in, first out: the connection most likely to live is tried first and the others can age. The lock is never held
-//! across an await and in effect never contended, for the pool belongs to one thread.
+//! Last in, first out: the connection most likely to live is tried first and the others can age.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use hyper::client::conn::http1::SendRequest;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::Instant;
 
-use super::{ProxyError, body::ClientBody, connect::Connector};
+use super::{
+    body::ClientBody,
+    multiplexed::{Link, Stream},
+};
 
-/// Idle connections, and how to make more.
-pub(super) struct Pool {
-    connector: Connector,
-    idle: Mutex<Idle>,
-}
-
+/// Of one endpoint.
 #[derive(Default)]
-struct Idle {
-    /// Oldest first.
+pub(super) struct Idle {
+    /// HTTP/1.1, oldest first.
     senders: VecDeque<(SendRequest<ClientBody>, Instant)>,
-    reaping: bool,
+    /// HTTP/2, with when each was last seen in use.
+    links: Vec<(Arc<Link>, Instant)>,
+    /// Whether a task closes what grows old.
+    pub reaping: bool,
+    /// The upstream chose HTTP/1.1 when it was last asked: nothing is shared.
+    pub speaks_http1: bool,
 }
 
-/// A connection in use; dropped unreturned, it closes.
-pub(super) struct Lease {
-    pub sender: SendRequest<ClientBody>,
-    pool: Arc<Pool>,
-}
-
-impl Pool {
-    pub fn new(connector: Connector) -> Arc<Self> {
-        Arc::new(Self { connector, idle: Mutex::default() })
-    }
-
-    /// A connection that was used before and still looks alive.
-    pub fn reuse(self: &Arc<Self>) -> Option<Lease> {
-        let mut idle = self.lock();
-        while let Some((sender, since)) = idle.senders.pop_back() {
+impl Idle {
+    /// An HTTP/1.1 connection that still looks alive.
+    pub fn take(&mut self) -> Option<SendRequest<ClientBody>> {
+        while let Some((sender, since)) = self.senders.pop_back() {
             if sender.is_ready() && since.elapsed() < OLDEST {
-                return Some(Lease { sender, pool: Arc::clone(self) });
+                return Some(sender);
             }
         }
         None
     }
 
-    /// A new connection.
-    pub async fn connect(self: &Arc<Self>) -> Result<Lease, ProxyError> {
-        Ok(Lease { sender: self.connector.connect().await?, pool: Arc::clone(self) })
+    /// Keeps one whose answer was read to its end.
+    pub fn put(&mut self, sender: SendRequest<ClientBody>) {
+        if self.senders.len() >= MOST {
+            self.senders.pop_front();
+        }
+        self.senders.push_back((sender, Instant::now()));
     }
 
-    fn keep(self: &Arc<Self>, sender: SendRequest<ClientBody>) {
-        let mut idle = self.lock();
-        if idle.senders.len() >= MOST {
-            idle.senders.pop_front();
-        }
-        idle.senders.push_back((sender, Instant::now()));
-        if !std::mem::replace(&mut idle.reaping, true) {
-            tokio::spawn(reap(Arc::downgrade(self)));
-        }
+    /// Lets others use a connection.
+    pub fn share(&mut self, link: Arc<Link>) {
+        self.links.push((link, Instant::now()));
     }
 
-    fn lock(&self) -> MutexGuard<'_, Idle> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Lease {
-    /// The answer was read to its end: another request may use the connection.
-    pub fn release(self) {
-        let Self { mut sender, pool } = self;
-        if sender.is_closed() {
-            return;
-        }
-        if sender.is_ready() {
-            pool.keep(sender);
-            return;
-        }
-        // hyper is still finishing (the end of a request's body, mostly).
-        tokio::spawn(async move {
-            if matches!(timeout(FINISH, sender.ready()).await, Ok(Ok(()))) {
-                pool.keep(sender);
+    /// A stream on the first connection with room; when there may be no more connections, on the least busy one. `None`:
+    /// open another.
+    pub fn stream(&mut self) -> Option<Stream> {
+        self.links.retain(|(link, _)| link.lives());
+        let with_room = self.links.iter().find(|(link, _)| link.has_room());
+        let link = match with_room {
+            Some((link, _)) => link,
+            None if self.links.len() >= LINKS => {
+                self.links.iter().map(|(link, _)| link).min_by_key(|link| link.load())?
             }
+            None => return None,
+        };
+        Some(link.stream())
+    }
+
+    /// Lets go what nobody used for a while.
+    pub fn close_old(&mut self) {
+        self.senders.retain(|(sender, since)| sender.is_ready() && since.elapsed() < OLDEST);
+        self.links.retain_mut(|(link, used)| {
+            if link.load() > 0 {
+                *used = Instant::now();
+            }
+            link.lives() && used.elapsed() < OLDEST
         });
     }
-}
 
-/// Closes what grew old; ends when nothing is idle.
-async fn reap(pool: Weak<Pool>) {
-    loop {
-        sleep(REAP_EVERY).await;
-        let Some(pool) = pool.upgrade() else { return };
-        let mut idle = pool.lock();
-        idle.senders.retain(|(sender, since)| sender.is_ready() && since.elapsed() < OLDEST);
-        if idle.senders.is_empty() {
-            idle.reaping = false;
-            return;
-        }
+    pub fn is_empty(&self) -> bool {
+        self.senders.is_empty() && self.links.is_empty()
     }
 }
 
-/// Idle connections kept for one site on one thread.
+/// Idle HTTP/1.1 connections kept for one address on one thread.
 const MOST: usize = 64;
+/// HTTP/2 connections to one address on one thread.
+const LINKS: usize = 4;
 /// Below the keep-alive of common upstreams (nginx 75 s, Apache and gunicorn less, but they close and hyper notices).
 const OLDEST: Duration = Duration::from_secs(30);
-const REAP_EVERY: Duration = Duration::from_secs(10);
-const FINISH: Duration = Duration::from_secs(5);

@@ -17,7 +17,10 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::sleep;
 
-use super::{Proxy, ProxyError, TOUCH_EVERY, exchange::Errand, fields, fields::Names, pool::Lease, tunnel};
+use super::{
+    Proxy, ProxyError, TOUCH_EVERY, endpoint::Lease, errand::Errand, fields, fields::Names, location, stall::Stall,
+    tunnel, via,
+};
 use crate::{
     inbound::answer::{Answer, BodyError, Outgoing},
     policy::Subject,
@@ -34,11 +37,17 @@ impl Proxy {
         lease: Lease,
     ) -> Result<Answer, ProxyError> {
         let (mut parts, incoming) = response.into_parts();
-        if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+        let opens = if lease.http2().is_some() && errand.upgrade.is_some() { StatusCode::OK } else { SWITCHING };
+        if parts.status == opens {
             return tunnel::open(self, errand, parts, lease);
+        }
+        if errand.asked_by_connect() && parts.status.is_success() {
+            return Err(ProxyError::Broken("an ordinary answer to a WebSocket's handshake".into()));
         }
         decodable(&parts.headers)?;
         clean(&mut parts.headers, &self.sessions);
+        location::rewrite(&mut parts.headers, errand, lease.authority());
+        via::sign_answer(&mut parts.headers, parts.version);
         if errand.signed_in() && !errand.site.settings.shared_cache {
             keep_private(&mut parts.headers);
         }
@@ -58,7 +67,8 @@ impl Proxy {
                 })),
                 _ => Watch::Nobody,
             };
-            Outgoing::stream(AnswerBody { incoming, lease: Some(lease), watch, names: Arc::clone(&self.names) })
+            let stall = Stall::new((!lasts(&parts.headers)).then_some(self.limits.upstream_stall));
+            Outgoing::stream(AnswerBody { incoming, lease: Some(lease), watch, stall, names: Arc::clone(&self.names) })
         };
         Ok(Response::from_parts(parts, body))
     }
@@ -137,8 +147,9 @@ fn directives(line: &[u8]) -> Vec<&[u8]> {
 /// Event streams and gRPC calls are made to last.
 fn lasts(fields: &HeaderMap) -> bool {
     fields.get(header::CONTENT_TYPE).is_some_and(|kind| {
-        let kind = kind.as_bytes().to_ascii_lowercase();
-        kind.starts_with(b"text/event-stream") || kind.starts_with(b"application/grpc")
+        let begins =
+            |with: &[u8]| kind.as_bytes().get(..with.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(with));
+        begins(b"text/event-stream") || begins(b"application/grpc")
     })
 }
 
@@ -147,6 +158,7 @@ struct AnswerBody {
     /// Given back at the end; dropped on the way, the upstream connection closes.
     lease: Option<Lease>,
     watch: Watch,
+    stall: Stall,
     names: Arc<Names>,
 }
 
@@ -217,6 +229,12 @@ impl Body for AnswerBody {
         let mut frame = Pin::new(&mut this.incoming).poll_frame(cx);
         if frame.is_pending() {
             this.watch.begin();
+            if this.stall.over(cx) {
+                this.lease = None;
+                return Poll::Ready(Some(Err("the upstream's answer stalled".into())));
+            }
+        } else {
+            this.stall.moved();
         }
         if this.watch.ended(cx) {
             this.lease = None;
@@ -251,6 +269,7 @@ impl Body for AnswerBody {
     }
 }
 
+const SWITCHING: StatusCode = StatusCode::SWITCHING_PROTOCOLS;
 const HOP_BY_HOP: [HeaderName; 8] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),

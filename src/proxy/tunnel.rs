@@ -1,6 +1,7 @@
-//! WebSockets and other upgrades: bytes both ways after the upstream's 101, until the session ends.
+//! WebSockets and other upgrades: bytes both ways after the upstream's consent, until the session ends.
 //!
-//! RFC 9110 §7.8: nothing but the answer 101 naming a protocol that was offered opens a tunnel (CVE-2026-2833).
+//! RFC 9110 §7.8: nothing but the answer 101 naming a protocol that was offered opens a tunnel (CVE-2026-2833); on a stream of
+//! HTTP/2 that was asked for one, it is 200 (RFC 8441 §5). The handshakes are in [`super::web_socket`].
 
 use std::{
     io,
@@ -10,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderValue, Response, header, response::Parts};
+use http::{Response, response::Parts};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -19,29 +20,26 @@ use tokio::{
 };
 use tracing::debug;
 
-use super::{
-    Proxy, ProxyError, TOUCH_EVERY,
-    exchange::{Errand, Upgrade},
-    pool::Lease,
-    response,
-};
+use super::{Proxy, ProxyError, TOUCH_EVERY, endpoint::Lease, errand::Errand, response};
 use crate::{
-    inbound::answer::{Answer, Outgoing},
+    inbound::answer::{Answer, Held, Outgoing},
     policy::Subject,
     session::{Live, Sessions},
     world::Clock,
 };
 
-/// Answers the client with the upstream's 101 and ties the two connections together.
+/// Answers the client with the upstream's consent and ties the two connections together.
 pub(super) fn open(proxy: &Proxy, errand: &mut Errand, mut parts: Parts, lease: Lease) -> Result<Answer, ProxyError> {
     let broken = |why: &str| ProxyError::Broken(why.into());
-    let Upgrade { offer, client } = errand.upgrade.take().ok_or_else(|| broken("a 101 that nobody asked for"))?;
+    let upgrade = errand.upgrade.take().ok_or_else(|| broken("a 101 that nobody asked for"))?;
     let upstream = parts.extensions.remove::<OnUpgrade>().ok_or_else(|| broken("a 101 without a connection"))?;
-    let chosen = chosen(&offer, &parts).ok_or_else(|| broken("a 101 to a protocol that was not offered"))?;
+    let http2 = lease.http2().is_some();
+    let agreed = upgrade.agreed(&parts, http2)?;
     response::clean(&mut parts.headers, &proxy.sessions);
-    parts.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-    parts.headers.insert(header::UPGRADE, chosen);
+    upgrade.consent(&mut parts, agreed, http2)?;
     parts.extensions.clear();
+    let held = Held::default();
+    parts.extensions.insert(held.clone());
     let session = match &errand.subject {
         Subject::Session(live) => Some(live.clone()),
         _ => None,
@@ -49,21 +47,11 @@ pub(super) fn open(proxy: &Proxy, errand: &mut Errand, mut parts: Parts, lease: 
     let tunnel = Tunnel { session, sessions: proxy.sessions.clone(), clock: proxy.clock.clone() };
     let (site, id) = (Arc::clone(&errand.site), errand.view.id.clone());
     tokio::spawn(async move {
-        let ended = tunnel.run(client, upstream).await;
-        drop(lease);
+        let ended = tunnel.run(upgrade.client, upstream).await;
+        drop((lease, held));
         debug!(site = %site.label, id = %id.0, ended, "tunnel closed");
     });
     Ok(Response::from_parts(parts, Outgoing::Empty))
-}
-
-/// The protocol of the 101, when it is one of those offered.
-fn chosen(offer: &HeaderValue, parts: &Parts) -> Option<HeaderValue> {
-    let mut said = parts.headers.get_all(header::UPGRADE).iter();
-    let (one, None) = (said.next()?, said.next()) else { return None };
-    let name = one.as_bytes().trim_ascii();
-    let offered =
-        offer.as_bytes().split(|&byte| byte == b',').any(|token| token.trim_ascii().eq_ignore_ascii_case(name));
-    offered.then(|| one.clone())
 }
 
 struct Tunnel {

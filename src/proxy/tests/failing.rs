@@ -18,14 +18,15 @@ use super::rig::{Rig, Script, open_site, quick, to_end};
 use crate::{
     config::{
         limits::{ByteLimit, Limits},
-        site::{Site, Upstream},
+        site::{Site, Upstream, Wire},
     },
-    proxy::Proxy,
+    proxy::Upstreams,
+    world::Entropy,
 };
 
 async fn nobody() -> Upstream {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    Upstream::Http { secure: false, host: "127.0.0.1".into(), port: listener.local_addr().unwrap().port() }
+    Upstream::one(Wire::Plain, "127.0.0.1", listener.local_addr().unwrap().port())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -231,9 +232,13 @@ async fn an_upstream_whose_certificate_nobody_signed_is_not_reached() {
         }
     }
     tokio::spawn(listener.run(1, || Nothing, std::future::pending()));
-    let site = Site { upstream: Upstream::Http { secure: true, host: "localhost".into(), port }, ..Site::default() };
-    let error = Proxy::reach(&site, &quick()).await.unwrap_err();
+    let site = Site { upstream: Upstream::one(Wire::Tls, "localhost", port), ..Site::default() };
+    let error = reach(site).await.unwrap_err();
     assert!(format!("{error:?}").contains("UnknownIssuer"), "{error:?}");
-    let plain = Site { upstream: Upstream::Http { secure: false, host: "localhost".into(), port }, ..Site::default() };
-    Proxy::reach(&plain, &quick()).await.unwrap();
+    reach(Site { upstream: Upstream::one(Wire::Plain, "localhost", port), ..Site::default() }).await.unwrap();
+}
+
+async fn reach(site: Site) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let upstreams = Upstreams::new(&[site], &quick(), &Entropy::System).unwrap();
+    upstreams.reach(0).await.pop().unwrap().1
 }

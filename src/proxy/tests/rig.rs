@@ -26,7 +26,7 @@ use crate::{
         listen::Listen,
         portal::Portal,
         session,
-        site::{Allow, PathPattern, Rule, Site, Upstream},
+        site::{Allow, PathPattern, Rule, Site, Upstream, Wire},
     },
     identity::{Authenticated, Method, Shown, account::Account},
     inbound::{
@@ -35,7 +35,7 @@ use crate::{
     },
     listener::{Listener, Service},
     policy::{Decision, Policy, Subject},
-    proxy::{Proxy, ProxyError},
+    proxy::{Proxy, ProxyError, Upstreams},
     session::{Keys, Resumed, Sessions, Store},
     world::{Clock, Entropy},
 };
@@ -83,6 +83,7 @@ impl Rig {
             Entropy::System,
         );
         let cookie = sign_in(&sessions).await;
+        let upstreams = Upstreams::new(std::slice::from_ref(&site), &limits, &Entropy::System).unwrap();
         let policy = Arc::new(Policy::new(&portal, std::slice::from_ref(&site)));
         let reader = Reader::new(Vec::new(), &Entropy::counting()).unwrap();
         let listen = Listen { http: Some(([127, 0, 0, 1], 0).into()), ..Listen::default() };
@@ -94,14 +95,13 @@ impl Rig {
                 reader: reader.clone(),
                 policy: Arc::clone(&policy),
                 proxy: Proxy::new(
-                    policy.sites(),
+                    &upstreams,
                     "/.auth",
                     IdentityFields::default(),
                     limits.clone(),
                     sessions.clone(),
                     Clock::System,
-                )
-                .unwrap(),
+                ),
                 sessions: sessions.clone(),
             }
         };
@@ -171,8 +171,9 @@ impl Door {
         let request = inbound::Request { view: Arc::new(view), parts, body };
         let Decision::Allow(grant) = self.policy.decide(request, place, subject, now) else { return Err(401) };
         self.proxy.forward(grant, connection).await.map_err(|error| match error {
-            ProxyError::Unreachable(_) | ProxyError::Broken(_) => 502,
+            ProxyError::Unreachable(_) | ProxyError::Broken(_) | ProxyError::Loop => 502,
             ProxyError::Silent => 504,
+            ProxyError::Outside => 404,
             ProxyError::TooLarge => 413,
             ProxyError::Stalled => 408,
             ProxyError::ForeignOrigin => 403,
@@ -213,7 +214,7 @@ impl Script {
                 tokio::spawn(script(Upstreamed { stream, unread: Vec::new() }, count.fetch_add(1, Ordering::SeqCst)));
             }
         });
-        let upstream = Upstream::Http { secure: false, host: "127.0.0.1".into(), port };
+        let upstream = Upstream::one(Wire::Plain, "127.0.0.1", port);
         Self { upstream, accepted }
     }
 

@@ -9,6 +9,7 @@ pub mod people;
 pub mod program;
 pub mod raw;
 pub mod services;
+pub mod streams;
 pub mod upstream;
 
 use std::{

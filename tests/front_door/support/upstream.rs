@@ -4,7 +4,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU16, Ordering},
+    },
     time::Duration,
 };
 
@@ -52,12 +55,14 @@ impl Seen {
 /// `/status/503`, `/sse` (an event every 50 ms), `/slow/MS` (head after that long), `/stall` (head and half a body, then silence),
 /// `/drip/COUNT` (a byte every 200 ms, their number known beforehand), `/cut` (head and half a body, then the connection closes), `/big/BYTES`, `/ws` (101, then echoes bytes), `/nows` (200 to an upgrade),
 /// `/cookies` (sets several, ours among them), `/cache` (`Cache-Control: public, s-maxage=60`), `/hints` (103, then 200), `/trailers`,
+/// `/health` (200, or as `answer_health_with` says), `/redirect/TARGET` (302 to the percent-encoded target),
 /// `/close` (answers, then closes), `/drop` (closes without an answer), `/echo` (the body comes back).
 #[derive(Debug)]
 pub struct Upstream {
     /// Where it listens.
     pub address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
+    health: Arc<AtomicU16>,
     task: JoinHandle<()>,
 }
 
@@ -67,15 +72,16 @@ impl Upstream {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
-        let record = seen.clone();
+        let health = Arc::new(AtomicU16::new(200));
+        let (record, now) = (seen.clone(), health.clone());
         let task = tokio::spawn(async move {
             let mut connection = 0;
             while let Ok((socket, _)) = listener.accept().await {
-                tokio::spawn(serve(socket, connection, record.clone()));
+                tokio::spawn(serve(socket, connection, record.clone(), now.clone()));
                 connection += 1;
             }
         });
-        Self { address, seen, task }
+        Self { address, seen, health, task }
     }
 
     /// `http://127.0.0.1:port`
@@ -99,6 +105,11 @@ impl Upstream {
         self.seen().pop().expect("a request at the upstream")
     }
 
+    /// What `/health` says from now on.
+    pub fn answer_health_with(&self, status: u16) {
+        self.health.store(status, Ordering::SeqCst);
+    }
+
     /// Forgets what arrived.
     pub fn forget(&self) {
         self.seen.lock().unwrap().clear();
@@ -111,7 +122,7 @@ impl Drop for Upstream {
     }
 }
 
-async fn serve(socket: TcpStream, connection: usize, record: Arc<Mutex<Vec<Seen>>>) {
+async fn serve(socket: TcpStream, connection: usize, record: Arc<Mutex<Vec<Seen>>>, health: Arc<AtomicU16>) {
     let _ = socket.set_nodelay(true);
     let mut socket = BufReader::new(socket);
     while let Some(mut seen) = head(&mut socket).await {
@@ -122,7 +133,10 @@ async fn serve(socket: TcpStream, connection: usize, record: Arc<Mutex<Vec<Seen>
             return;
         }
         let whole = body(&mut socket, &mut seen).await;
-        let target = seen.target.clone();
+        let target = match seen.target.as_str() {
+            "/health" => format!("/status/{}", health.load(Ordering::SeqCst)),
+            other => other.to_owned(),
+        };
         let echo = seen.body.clone();
         record.lock().unwrap().push(seen);
         if !whole || !answer(&mut socket, &target, upgrade, &echo).await {
@@ -208,6 +222,10 @@ async fn answer(socket: &mut BufReader<TcpStream>, target: &str, upgrade: bool, 
     let number: u64 = second.parse().unwrap_or(0);
     let (bytes, goes_on): (Vec<u8>, bool) = match first {
         "status" => (format!("HTTP/1.1 {number} Status\r\nContent-Length: 0\r\n\r\n").into(), true),
+        "redirect" => {
+            let to = percent_encoding::percent_decode_str(second).decode_utf8_lossy();
+            (format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n").into(), true)
+        }
         "slow" => {
             tokio::time::sleep(Duration::from_millis(number)).await;
             (ok(&[], b"slow"), true)

@@ -1,0 +1,102 @@
+//! Which of a site's addresses a request goes to: of two at random, the one with fewer requests on their way.
+//!
+//! Addresses that rest or are not well are left out, unless all are: somebody has to be asked.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use super::{
+    ProxyError,
+    endpoint::{Endpoint, Lease},
+    upstreams::Target,
+};
+
+/// A site's addresses on one data thread.
+pub(super) struct Group {
+    endpoints: Vec<Arc<Endpoint>>,
+    dice: Dice,
+}
+
+/// What a connection is wanted for.
+#[derive(Clone, Copy)]
+pub(super) enum Want {
+    /// Any will do.
+    Request,
+    /// None that was used before.
+    Fresh,
+    /// One that bytes can flow through both ways.
+    Tunnel { web_socket: bool },
+}
+
+impl Group {
+    pub fn new(targets: &[Arc<Target>]) -> Self {
+        Self { endpoints: targets.iter().map(Endpoint::new).collect(), dice: Dice(AtomicU64::new(0)) }
+    }
+
+    /// A connection to the better of two; when it cannot be reached, to another one, once. Nothing was sent by then.
+    pub async fn lease(&self, want: Want, avoid: Option<&Arc<Endpoint>>) -> Result<Lease, ProxyError> {
+        let first = avoid.and_then(|avoid| self.other_than(avoid)).or_else(|| self.choose());
+        let first = first.ok_or_else(|| ProxyError::Broken("a site without an address".into()))?;
+        let leased = want.of(first).await;
+        match &leased {
+            Err(ProxyError::Unreachable(_)) => match self.other_than(first) {
+                Some(other) => want.of(other).await,
+                None => leased,
+            },
+            _ => leased,
+        }
+    }
+
+    fn choose(&self) -> Option<&Arc<Endpoint>> {
+        match &*self.endpoints {
+            [only] => Some(only),
+            several => self.better(several, |endpoint| endpoint.well()).or_else(|| self.better(several, |_| true)),
+        }
+    }
+
+    /// `None` for a site with one address.
+    pub fn other_than(&self, tried: &Arc<Endpoint>) -> Option<&Arc<Endpoint>> {
+        if self.endpoints.len() < 2 {
+            return None;
+        }
+        let other = |endpoint: &Endpoint| !std::ptr::eq(endpoint, &**tried);
+        let well = |endpoint: &Endpoint| other(endpoint) && endpoint.well();
+        self.better(&self.endpoints, well).or_else(|| self.better(&self.endpoints, other))
+    }
+
+    /// Power of two choices among those that `fit`.
+    fn better<'a>(&self, endpoints: &'a [Arc<Endpoint>], fit: impl Fn(&Endpoint) -> bool) -> Option<&'a Arc<Endpoint>> {
+        let fitting = || endpoints.iter().filter(|endpoint| fit(endpoint));
+        let count = fitting().count();
+        let one = self.dice.below(count)?;
+        // Another one: the rest of the circle, from the next on.
+        let two = self.dice.below(count - 1).map_or(one, |step| (one + 1 + step) % count);
+        let (one, two) = (fitting().nth(one)?, fitting().nth(two)?);
+        Some(if two.load() < one.load() { two } else { one })
+    }
+}
+
+impl Want {
+    async fn of(self, endpoint: &Arc<Endpoint>) -> Result<Lease, ProxyError> {
+        match self {
+            Self::Request => endpoint.lease().await,
+            Self::Fresh => endpoint.connect().await,
+            Self::Tunnel { web_socket } => endpoint.tunnel(web_socket).await,
+        }
+    }
+}
+
+/// Spreads load; nothing secret hangs on it (splitmix64 of a counter).
+struct Dice(AtomicU64);
+
+impl Dice {
+    fn below(&self, count: usize) -> Option<usize> {
+        let mut x = self.0.fetch_add(1, Relaxed).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        let count = u64::try_from(count).ok().filter(|count| *count > 0)?;
+        usize::try_from((x ^ (x >> 31)) % count).ok()
+    }
+}

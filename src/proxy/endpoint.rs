@@ -1,0 +1,275 @@
+//! One address on one data thread: its connections, how busy it is, and whether it deserves a rest.
+//!
+//! The lock is never held across an await and in effect never contended, for an endpoint belongs to one thread.
+
+use std::{
+    future::Future,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use futures_util::future::Either;
+use http::{HeaderValue, Request, Response};
+use hyper::{body::Incoming, client::conn::http1::SendRequest};
+use tokio::time::{sleep, timeout};
+
+use super::{
+    ProxyError,
+    body::ClientBody,
+    connect::{Opened, Speak},
+    multiplexed::{Stream, Unsent, http2_error},
+    pool::Idle,
+    rest::Rest,
+    upstreams::Target,
+};
+use crate::config::site::Wire;
+
+/// See the head of this file.
+pub(super) struct Endpoint {
+    target: Arc<Target>,
+    idle: Mutex<Idle>,
+    /// Held by whoever opens a connection that others could share. Nobody waits here who has a connection.
+    opening: tokio::sync::Mutex<()>,
+    in_flight: AtomicUsize,
+    rest: Rest,
+}
+
+/// A connection in use, or a stream of one; dropped unreturned, it closes.
+pub(super) struct Lease {
+    connection: Connection,
+    /// Made for this request: what breaks on it was not broken before.
+    pub fresh: bool,
+    busy: Busy,
+}
+
+enum Connection {
+    Http1(SendRequest<ClientBody>),
+    Http2(Stream),
+}
+
+/// Counts as a request in flight.
+struct Busy(Arc<Endpoint>);
+
+impl Endpoint {
+    pub fn new(target: &Arc<Target>) -> Arc<Self> {
+        Arc::new(Self {
+            target: Arc::clone(target),
+            idle: Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
+            in_flight: AtomicUsize::new(0),
+            rest: Rest::default(),
+        })
+    }
+
+    /// Requests on their way.
+    pub fn load(&self) -> usize {
+        self.in_flight.load(Relaxed)
+    }
+
+    /// Whether nothing speaks against asking it.
+    pub fn well(&self) -> bool {
+        self.target.well() && !self.rest.now()
+    }
+
+    /// A connection that was used before and still looks alive, or a new one.
+    pub async fn lease(self: &Arc<Self>) -> Result<Lease, ProxyError> {
+        match self.reuse() {
+            Some(lease) => Ok(lease),
+            None => self.connect().await,
+        }
+    }
+
+    /// A new connection; of one that many can share, the newest is new enough.
+    pub async fn connect(self: &Arc<Self>) -> Result<Lease, ProxyError> {
+        if self.target.connector.wire() == Wire::Plain || self.lock().speaks_http1 {
+            return self.open(Speak::Any).await;
+        }
+        let failed = self.rest.failures();
+        let turn = self.opening.lock().await;
+        let (stream, speaks_http1) = {
+            let mut idle = self.lock();
+            (idle.stream(), idle.speaks_http1)
+        };
+        if let Some(stream) = stream {
+            return Ok(self.leased(Connection::Http2(stream), true));
+        }
+        if speaks_http1 {
+            drop(turn);
+        } else if self.rest.failures() != failed {
+            return Err(ProxyError::Unreachable("another request could not connect a moment ago".into()));
+        }
+        self.open(Speak::Any).await
+    }
+
+    /// For a tunnel: a connection of its own, or a stream where the upstream lets WebSockets through streams.
+    pub async fn tunnel(self: &Arc<Self>, web_socket: bool) -> Result<Lease, ProxyError> {
+        let wire = self.target.connector.wire();
+        if wire == Wire::Plain {
+            return self.open(Speak::Http1).await;
+        }
+        if web_socket {
+            let stream = self.lock().stream();
+            let lease = match stream {
+                Some(stream) => self.leased(Connection::Http2(stream), false),
+                None => self.connect().await?,
+            };
+            match &lease.connection {
+                Connection::Http2(stream) if !stream.tunnels().await => {}
+                _ => return Ok(lease),
+            }
+        }
+        if wire == Wire::PriorKnowledge {
+            return Err(ProxyError::Broken("the upstream takes no such tunnel over HTTP/2".into()));
+        }
+        self.open(Speak::Http1).await
+    }
+
+    fn reuse(self: &Arc<Self>) -> Option<Lease> {
+        let mut idle = self.lock();
+        let connection = match idle.take() {
+            Some(sender) => Connection::Http1(sender),
+            None => Connection::Http2(idle.stream()?),
+        };
+        drop(idle);
+        Some(self.leased(connection, false))
+    }
+
+    async fn open(self: &Arc<Self>, speak: Speak) -> Result<Lease, ProxyError> {
+        match self.target.connector.connect(speak).await {
+            Err(error) => {
+                self.rest.failed();
+                Err(error)
+            }
+            Ok(Opened::Http1(sender)) => {
+                if speak == Speak::Any {
+                    self.lock().speaks_http1 = true;
+                }
+                Ok(self.leased(Connection::Http1(sender), true))
+            }
+            Ok(Opened::Http2(link)) => {
+                let stream = link.stream();
+                let mut idle = self.lock();
+                idle.speaks_http1 = false;
+                idle.share(link);
+                self.reap_later(&mut idle);
+                drop(idle);
+                Ok(self.leased(Connection::Http2(stream), true))
+            }
+        }
+    }
+
+    fn leased(self: &Arc<Self>, connection: Connection, fresh: bool) -> Lease {
+        self.in_flight.fetch_add(1, Relaxed);
+        Lease { connection, fresh, busy: Busy(Arc::clone(self)) }
+    }
+
+    fn keep(self: &Arc<Self>, sender: SendRequest<ClientBody>) {
+        let mut idle = self.lock();
+        idle.put(sender);
+        self.reap_later(&mut idle);
+    }
+
+    fn reap_later(self: &Arc<Self>, idle: &mut Idle) {
+        if !std::mem::replace(&mut idle.reaping, true) {
+            tokio::spawn(reap(Arc::downgrade(self)));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Idle> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lease {
+    /// Sends. The request has the form of [`Lease::http2`], or of HTTP/1.1.
+    pub fn send(
+        &mut self,
+        request: Request<ClientBody>,
+    ) -> impl Future<Output = Result<Response<Incoming>, Unsent>> + use<> {
+        match &mut self.connection {
+            Connection::Http1(sender) => Either::Left(sender.try_send_request(request)),
+            Connection::Http2(stream) => Either::Right(stream.send(request)),
+        }
+    }
+
+    /// The scheme, when it speaks HTTP/2.
+    pub fn http2(&self) -> Option<http::uri::Scheme> {
+        let encrypted = self.busy.0.target.connector.wire() == Wire::Tls;
+        let scheme = if encrypted { http::uri::Scheme::HTTPS } else { http::uri::Scheme::HTTP };
+        matches!(self.connection, Connection::Http2(_)).then_some(scheme)
+    }
+
+    /// The upstream's own authority.
+    pub fn authority(&self) -> &HeaderValue {
+        &self.busy.0.target.authority
+    }
+
+    /// Where it leads.
+    pub fn endpoint(&self) -> &Arc<Endpoint> {
+        &self.busy.0
+    }
+
+    /// The upstream answered: whatever was wrong with it is over.
+    pub fn answered(&self) {
+        self.busy.0.rest.over();
+    }
+
+    /// The connection broke: a mark against the upstream, if it was new; no other request goes there in any case. One stream
+    /// that was reset says nothing of the connection.
+    pub fn broke(&self, error: &hyper::Error) {
+        if http2_error(error).is_some_and(h2::Error::is_reset) {
+            return;
+        }
+        if self.fresh {
+            self.busy.0.rest.failed();
+        }
+        if let Connection::Http2(stream) = &self.connection {
+            stream.retire();
+        }
+    }
+
+    /// The answer was read to its end: another request may use the connection.
+    pub fn release(self) {
+        let Self { connection: Connection::Http1(mut sender), busy, .. } = self else { return };
+        if sender.is_closed() {
+            return;
+        }
+        let endpoint = Arc::clone(&busy.0);
+        if sender.is_ready() {
+            endpoint.keep(sender);
+            return;
+        }
+        // hyper is still finishing (the end of a request's body, mostly).
+        tokio::spawn(async move {
+            if matches!(timeout(FINISH, sender.ready()).await, Ok(Ok(()))) {
+                endpoint.keep(sender);
+            }
+        });
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Closes what grew old; ends when nothing is left.
+async fn reap(endpoint: Weak<Endpoint>) {
+    loop {
+        sleep(REAP_EVERY).await;
+        let Some(endpoint) = endpoint.upgrade() else { return };
+        let mut idle = endpoint.lock();
+        idle.close_old();
+        if idle.is_empty() {
+            idle.reaping = false;
+            return;
+        }
+    }
+}
+
+const REAP_EVERY: Duration = Duration::from_secs(10);
+const FINISH: Duration = Duration::from_secs(5);
