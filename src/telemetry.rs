@@ -1,4 +1,4 @@
-//! Logs: one subscriber, and the list of what is never logged.
+//! Logs: one subscriber, and the list of what is never logged. Metrics: `metrics`.
 //!
 //! Never logged, at any level: passwords, codes, session ids and cookies, link tokens, phone numbers, e-mail
 //! addresses, `Authorization`, query strings. People are named by account id, sessions by their public `sid`.
@@ -6,6 +6,7 @@
 //! only, whatever `RUST_LOG` says.
 
 pub mod access;
+pub mod metrics;
 
 use std::io::IsTerminal;
 
