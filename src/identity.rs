@@ -43,6 +43,7 @@ use crate::{
     config::{accounts::Accounts, password::Password, portal::Portal},
     mail::Post,
     storage::Db,
+    telemetry::metrics,
     verify::Verifier,
     world::{Entropy, UnixMillis},
 };
@@ -119,6 +120,7 @@ struct Inner {
     entropy: Entropy,
     /// When each account's `last_seen_at` was last written by this process.
     seen: quick_cache::sync::Cache<AccountId, UnixMillis>,
+    measures: metrics::Accounts,
 }
 
 impl Identity {
@@ -142,6 +144,7 @@ impl Identity {
                 tries,
                 entropy,
                 seen,
+                measures: metrics::Accounts::default(),
             }),
         }
     }
@@ -165,6 +168,12 @@ impl Identity {
     /// Closes the database: at the end of the program.
     pub async fn close(&self) {
         self.inner.ledger.db().close().await;
+    }
+
+    /// What this room counts.
+    #[must_use]
+    pub fn measures(&self) -> &metrics::Accounts {
+        &self.inner.measures
     }
 
     /// Whether anyone may register.

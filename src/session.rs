@@ -53,6 +53,7 @@ pub use self::{
 };
 use crate::{
     config::{self, portal::PortalUrl},
+    telemetry::metrics::Lookups,
     world::{Clock, Entropy},
 };
 
@@ -80,6 +81,7 @@ struct Shared {
     service: Handle,
     clock: Clock,
     entropy: Entropy,
+    lookups: Lookups,
     /// The last question to the store was not answered.
     away: AtomicBool,
 }
@@ -110,6 +112,7 @@ impl Sessions {
             service,
             clock,
             entropy,
+            lookups: Lookups::default(),
             away: AtomicBool::new(false),
         });
         upkeep::begin(&shared);
@@ -123,6 +126,12 @@ impl Sessions {
     pub async fn ready(&self) -> Result<(), Unreachable> {
         use self::store::SessionStore;
         self.shared.on_service(|shared| async move { shared.store.ready().await }).await
+    }
+
+    /// What this room counts.
+    #[must_use]
+    pub fn lookups(&self) -> &Lookups {
+        &self.shared.lookups
     }
 
     /// A `Set-Cookie` value that removes our cookie.

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     config::verify::Channel,
     inbound::Client,
+    telemetry::metrics::CodeResult,
     verify::{Checked, Destination, Started},
     world::UnixMillis,
 };
@@ -111,6 +112,18 @@ impl Identity {
     /// # Errors
     /// [`Refusal::Stale`], [`Refusal::Verify`] when the provider gave no judgement (not counted), [`Refusal::Store`].
     pub async fn answer(
+        &self,
+        challenge: &mut Challenge,
+        code: &str,
+        client: &Client,
+        now: UnixMillis,
+    ) -> Result<Answered, Refusal> {
+        let answered = self.judge_answer(challenge, code, client, now).await;
+        self.inner.measures.codes.count(result(&answered));
+        answered
+    }
+
+    async fn judge_answer(
         &self,
         challenge: &mut Challenge,
         code: &str,
@@ -244,6 +257,16 @@ impl Identity {
                 inner.pending.release(&to, &owner);
             }
         });
+    }
+}
+
+fn result(answered: &Result<Answered, Refusal>) -> CodeResult {
+    match answered {
+        Ok(Answered::Done(_)) => CodeResult::Approved,
+        Ok(Answered::Wrong { .. }) => CodeResult::Wrong,
+        Ok(Answered::Spent { .. }) | Err(Refusal::Throttled { .. }) => CodeResult::Throttled,
+        Ok(Answered::Gone) | Err(Refusal::Stale) => CodeResult::Gone,
+        Err(_) => CodeResult::Failed,
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
     second_factor,
     throttle::Purpose,
 };
-use crate::{inbound::Client, world::UnixMillis};
+use crate::{inbound::Client, telemetry::metrics::SignInResult, world::UnixMillis};
 
 /// What a password is compared with.
 struct Candidates {
@@ -38,6 +38,18 @@ impl Identity {
     /// [`Refusal::Mismatch`] for wrong, unknown and disabled alike, [`Refusal::Unconfirmed`] only after the right
     /// password, [`Refusal::Throttled`], [`Refusal::Busy`], [`Refusal::Store`].
     pub async fn authenticate(
+        &self,
+        identifier: &str,
+        password: &SecretString,
+        client: &Client,
+        now: UnixMillis,
+    ) -> Result<SignIn, Refusal> {
+        let judged = self.judge_password(identifier, password, client, now).await;
+        self.inner.measures.sign_ins.count(result(&judged));
+        judged
+    }
+
+    async fn judge_password(
         &self,
         identifier: &str,
         password: &SecretString,
@@ -162,6 +174,17 @@ impl Identity {
         let mut tx = ledger.db().write().await?;
         ledger.renew_hash(&mut tx, id, old, &hash).await?;
         Ok(tx.commit().await?)
+    }
+}
+
+fn result(judged: &Result<SignIn, Refusal>) -> SignInResult {
+    match judged {
+        Ok(SignIn::Done(_)) => SignInResult::Done,
+        Ok(SignIn::Owed(_)) => SignInResult::SecondFactor,
+        Err(Refusal::Throttled { .. }) => SignInResult::Throttled,
+        Err(Refusal::Busy { .. }) => SignInResult::Busy,
+        Err(Refusal::Store(_)) => SignInResult::Failed,
+        Err(_) => SignInResult::Refused,
     }
 }
 

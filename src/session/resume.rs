@@ -3,7 +3,10 @@
 //! Warm lookups stay on the caller's thread; a miss asks the store from the service runtime. Nobody is turned away as
 //! idle on what memory says alone: the store is asked again first.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use http::HeaderMap;
 
@@ -46,8 +49,10 @@ impl Sessions {
         let Some(id) = id else { return Resumed::Invalid { ended: false } };
         let key = Key::of(&id);
         if let Some(live) = shared.near.get(&key).and_then(|known| shared.admit(known, key, now)) {
+            shared.lookups.hits.add();
             return Resumed::Live(live);
         }
+        shared.lookups.misses.add();
         let looked_up = shared.on_service(move |shared| async move {
             // Several requests of one session wait for one answer; when it fails, not one after the other.
             match tokio::time::timeout(PATIENCE, shared.look_up(key, now)).await {
@@ -85,7 +90,10 @@ impl Shared {
             Fill::Known(known) => return Ok(Some(known)),
             fill => fill,
         };
-        let Some(stored) = self.store.read(key).await? else { return Ok(None) };
+        let began = Instant::now();
+        let read = self.store.read(key).await;
+        self.lookups.store.observe(began.elapsed());
+        let Some(stored) = read? else { return Ok(None) };
         let known = self.known(key, stored);
         fill.put(&known);
         Ok(Some(known))

@@ -10,6 +10,7 @@ use crate::{
     config::verify::Channel,
     identity::{Identity, Refusal, account::Account, throttle::Purpose},
     inbound::Client,
+    telemetry::metrics::Way,
     verify::{Destination, Started, VerifyError},
     world::UnixMillis,
 };
@@ -78,6 +79,7 @@ impl Identity {
             inner.pending.release(&to, &account.id);
         }
         let (started, fell_back) = outcome?;
+        inner.measures.codes_sent.count(way(started.channel));
         inner.pending.sent(&to, &account.id, &started);
         let sends = errand.sends.saturating_add(1);
         Ok(Sent { started, fell_back, resend_at: now.plus(wait_after(sends)), sends })
@@ -117,6 +119,15 @@ impl Identity {
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+fn way(channel: Channel) -> Way {
+    match channel {
+        Channel::Sms => Way::Sms,
+        Channel::Call => Way::Call,
+        Channel::Whatsapp => Way::Whatsapp,
+        Channel::Email => Way::Email,
     }
 }
 
