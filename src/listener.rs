@@ -28,6 +28,7 @@ use self::{connection::Terms, stop::Stop};
 use crate::{
     config,
     inbound::{Connection, answer::Answer},
+    telemetry::metrics::Gauge,
 };
 
 /// What serves requests on one data thread.
@@ -58,7 +59,7 @@ impl Listener {
             return Err("nothing to listen on: set `listen.http` or `listen.https`".into());
         }
         let terms =
-            Terms { limits: limits.clone(), proxies: listen.proxy_protocol.clone().into(), stop: Stop::default() };
+            Terms { limits: limits.clone(), proxies: listen.proxy_protocol.clone().into(), stop: Stop::default(), connections: Gauge::default() };
         Ok(Self { http, https: https.zip(acceptor), renewal, terms })
     }
 
@@ -67,6 +68,12 @@ impl Listener {
     pub fn addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
         let address = |socket: &TcpListener| socket.local_addr().ok();
         (self.http.as_ref().and_then(address), self.https.as_ref().and_then(|(socket, _)| address(socket)))
+    }
+
+    /// How many connections are open.
+    #[must_use]
+    pub fn connections(&self) -> Gauge {
+        self.terms.connections.clone()
     }
 
     /// Serves until `stop` resolves, then drains within `limits.drain`. `make` is called once on each data thread, inside

@@ -32,6 +32,7 @@ use super::{
 use crate::{
     config::limits::Limits,
     inbound::{Connection, Tls, answer::BodyError},
+    telemetry::metrics::Gauge,
 };
 
 /// Why a connection did not end of its own accord.
@@ -56,6 +57,8 @@ pub(super) struct Terms {
     /// Networks whose connections begin with a PROXY protocol header.
     pub proxies: Arc<[IpNet]>,
     pub stop: Stop,
+    /// Open ones, for the metrics.
+    pub connections: Gauge,
 }
 
 /// A data thread's service and hyper's settings.

@@ -25,17 +25,21 @@ use super::{
     accept::Arrived,
     connection::{Ended, Server, Terms},
 };
+use crate::telemetry::metrics::{Gauge, Held};
 
 /// Where a data thread takes its sockets from.
 pub(super) struct Desk {
     inbox: UnboundedSender<Seated>,
     open: Arc<AtomicUsize>,
+    /// Those of all threads.
+    connections: Gauge,
 }
 
 /// A socket, counted as one of its thread's connections until dropped.
 struct Seated {
     arrived: Arrived,
     seat: Seat,
+    counted: Held,
 }
 
 struct Seat(Arc<AtomicUsize>);
@@ -55,7 +59,7 @@ impl Desk {
     /// Hands it a socket. A thread that is gone drops it, and is never the emptiest again.
     pub fn give(&self, arrived: Arrived) {
         self.open.fetch_add(1, Ordering::Relaxed);
-        let seated = Seated { arrived, seat: Seat(Arc::clone(&self.open)) };
+        let seated = Seated { arrived, seat: Seat(Arc::clone(&self.open)), counted: self.connections.hold() };
         if let Err(refused) = self.inbox.send(seated) {
             drop(refused);
             self.open.store(usize::MAX / 2, Ordering::Relaxed);
@@ -71,13 +75,14 @@ pub(super) fn start<S: Service>(
     terms: Terms,
 ) -> io::Result<(Desk, JoinHandle<()>)> {
     let (sender, inbox) = unbounded_channel();
+    let connections = terms.connections.clone();
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let handle = Builder::new().name(format!("data-{number}")).spawn(move || {
         runtime.block_on(work(make, inbox, terms));
         // What is left are tunnels, and lookups that nobody waits for.
         runtime.shutdown_timeout(Duration::from_millis(100));
     })?;
-    Ok((Desk { inbox: sender, open: Arc::default() }, handle))
+    Ok((Desk { inbox: sender, open: Arc::default(), connections }, handle))
 }
 
 async fn work<S: Service>(make: impl Fn() -> S, mut inbox: UnboundedReceiver<Seated>, terms: Terms) {
@@ -87,7 +92,7 @@ async fn work<S: Service>(make: impl Fn() -> S, mut inbox: UnboundedReceiver<Sea
     while let Some(seated) = inbox.recv().await {
         let server = Arc::clone(&server);
         connections.spawn(async move {
-            let Seated { arrived, seat: _seat } = seated;
+            let Seated { arrived, seat: _seat, counted: _counted } = seated;
             let Arrived { stream, peer, tls, room: _room } = arrived;
             if let Err(error) = serve(&server, stream, peer, tls).await {
                 debug!(%peer, error = &error as &dyn std::error::Error, "connection cut off");
