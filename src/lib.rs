@@ -19,6 +19,7 @@ pub mod listener;
 // layer 3
 pub mod session;
 // layer 4
+pub mod assertion;
 pub mod policy;
 // layer 5
 pub mod portal;

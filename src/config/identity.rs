@@ -17,7 +17,7 @@ pub struct IdentityFields {
     pub groups: Option<HeaderName>,
     /// `sub`
     pub id: Option<HeaderName>,
-    /// The signed assertion; until it is built, the name is only kept clean.
+    /// The signed assertion (`crate::assertion`); `None`: nothing is signed.
     pub assertion: Option<HeaderName>,
 }
 

@@ -9,7 +9,7 @@ pub use self::{
     rule::{Allow, PathPattern, Rule},
     upstream::{Address, Check, Upstream, UpstreamTls, Wire},
 };
-use super::{identity, reader::Section, units};
+use super::{identity, portal::PortalUrl, reader::Section, units};
 
 /// One `[[site]]`.
 #[derive(Clone, Debug)]
@@ -49,6 +49,17 @@ pub enum HostPattern {
     Any,
     /// A canonical host without port.
     Exact(String),
+}
+
+impl Site {
+    /// `https://wiki.example.com`: the site's origin as people type it. Scheme and port are those of `portal.url`.
+    #[must_use]
+    pub fn origin(&self, portal: &PortalUrl) -> String {
+        match &self.host {
+            HostPattern::Any => portal.origin(),
+            HostPattern::Exact(host) => PortalUrl { host: host.clone(), ..portal.clone() }.origin(),
+        }
+    }
 }
 
 /// `site.host_header`

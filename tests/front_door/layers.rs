@@ -8,7 +8,7 @@ const LAYERS: &[&[&str]] = &[
     &["inbound", "storage", "mail", "verify"],
     &["identity", "listener"],
     &["session"],
-    &["policy"],
+    &["policy", "assertion"],
     &["proxy", "portal"],
     &["gateway"],
     &["app"],
