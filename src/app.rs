@@ -5,6 +5,7 @@
 //! missing, and migrations are tried until they succeed.
 
 pub mod data;
+mod measures;
 pub mod operations;
 pub mod reach;
 mod rooms;
@@ -77,11 +78,12 @@ pub fn serve(mut config: Config) -> Result<(), ServeError> {
     let rooms = service.block_on(Rooms::open(&config, &secret, service.handle().clone(), clock, entropy))?;
     welcome::print(&config, &listener, operations.address());
     let drain = service.spawn(start::migrate_then(rooms.identity.clone(), config.portal.clone(), {
-        let (identity, sessions) = (rooms.identity.clone(), rooms.sessions.clone());
-        outbox::drain(identity, sessions)
+        let (identity, sessions, assertions) =
+            (rooms.identity.clone(), rooms.sessions.clone(), rooms.assertions.clone());
+        async { tokio::join!(outbox::drain(identity, sessions), assertions.keep()).0 }
     }));
     service.spawn(rooms.upstreams.clone().check());
-    service.spawn(operations.run(rooms.identity.clone(), rooms.sessions.clone(), signals.clone()));
+    service.spawn(operations.run(rooms.clone(), listener.connections(), signals.clone()));
     let (access, last_lines) = AccessLog::start(config.log.format);
     let accept = runtime("the thread that accepts connections", Builder::new_current_thread())?;
     let served = accept.block_on(until_second(&signals, {

@@ -37,7 +37,10 @@ use crate::{
     portal::{Portal, Problem},
     proxy::Proxy,
     session::{Resumed, Sessions},
-    telemetry::access::Lines,
+    telemetry::{
+        access::Lines,
+        metrics::{Board, Outcome},
+    },
     world::{Clock, UnixMillis},
 };
 
@@ -62,6 +65,8 @@ pub struct Rooms {
     pub clock: Clock,
     /// This thread's own.
     pub access: Lines,
+    /// This thread's requests are counted there.
+    pub board: Board,
 }
 
 /// One data thread's gateway.
@@ -180,8 +185,9 @@ impl Gateway {
     }
 
     /// A panic is our fault and this request's alone.
-    fn panicked(&self, entry: &Entry<'_>, panic: &(dyn Any + Send)) -> Answer {
+    fn panicked(&self, entry: &mut Entry<'_>, panic: &(dyn Any + Send)) -> Answer {
         let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        entry.ended(Outcome::Failed);
         tracing::error!(id = entry.id(), panic = said.unwrap_or("?"), "serving a request panicked");
         let page = || self.rooms.portal.problem(entry.view(), Problem::Internal);
         // The page may be what panicked.
@@ -195,17 +201,20 @@ impl Gateway {
 
 impl Service for Gateway {
     async fn serve(&self, request: http::Request<Incoming>, connection: &Connection) -> Answer {
-        let mut entry = Entry::begin(request.method().clone(), &self.rooms.access, &self.rooms.clock);
+        let mut entry = Entry::begin(request.method().clone(), &self.rooms);
         let version = request.version();
         let ends_connection = may_hide_a_length(&request);
         let served = async {
             match self.answer(request, connection, &mut entry).await {
                 Ok(answer) => answer,
-                Err(failure) => self.responder().respond(failure, &mut entry, version, &self.rooms.reader).await,
+                Err(failure) => {
+                    entry.ended(failure.outcome());
+                    self.responder().respond(failure, &mut entry, version, &self.rooms.reader).await
+                }
             }
         };
         let served = AssertUnwindSafe(served).catch_unwind().await;
-        let mut answer = served.unwrap_or_else(|panic| self.panicked(&entry, &*panic));
+        let mut answer = served.unwrap_or_else(|panic| self.panicked(&mut entry, &*panic));
         if let Some(transport_security) = &self.transport_security {
             answer.headers_mut().entry(STRICT_TRANSPORT_SECURITY).or_insert_with(|| transport_security.clone());
         }

@@ -11,6 +11,7 @@ mod factors;
 mod forgotten;
 mod form;
 mod hops;
+mod jwks;
 mod me;
 mod page;
 mod password;
@@ -37,6 +38,7 @@ use templates::TryingOut;
 
 use self::{return_to::Destinations, visit::Room};
 use crate::{
+    assertion::Assertions,
     config::{self, site::HostPattern},
     identity::Identity,
     inbound::{Connection, Request, View, answer::Answer},
@@ -112,7 +114,12 @@ pub enum Problem {
 impl Portal {
     /// Puts the pages together.
     #[must_use]
-    pub fn new(settings: Settings, identity: Identity, sessions: Sessions, clock: Clock) -> Self {
+    pub fn new(
+        settings: Settings,
+        identity: Identity,
+        (sessions, assertions): (Sessions, Assertions),
+        clock: Clock,
+    ) -> Self {
         let portal = &settings.portal;
         let room = Room {
             destinations: Destinations::new(&portal.url, &portal.path, &settings.sites),
@@ -121,6 +128,7 @@ impl Portal {
             assets: format!("{}/assets", portal.path),
             identity,
             sessions,
+            assertions,
             clock,
             settings,
         };

@@ -33,10 +33,12 @@ use tracing::debug;
 
 use self::{balance::Group, body::ClientBody, errand::Errand, fields::Names, upstreams::Behind, via::Pseudonym};
 use crate::{
+    assertion::Assertions,
     config,
     inbound::{Connection, answer::Answer},
     policy::{Grant, Place},
     session::Sessions,
+    telemetry::metrics::{Forwarding, Gauge},
     world::{Clock, Entropy},
 };
 
@@ -98,6 +100,8 @@ pub struct Proxy {
     limits: config::limits::Limits,
     portal_path: String,
     sessions: Sessions,
+    assertions: Assertions,
+    tunnels: Gauge,
     clock: Clock,
     entropy: Entropy,
     pseudonym: Pseudonym,
@@ -111,19 +115,21 @@ enum Upstream {
 
 impl Proxy {
     /// `upstreams`: of all threads; `portal_path` is for the demo's links; `sessions` strips our cookies and ends tunnels with
-    /// their session.
+    /// their session; `assertions` signs what the site behind is told.
     #[must_use]
     pub fn new(
         upstreams: &Upstreams,
         portal_path: &str,
         fields: config::identity::IdentityFields,
         limits: config::limits::Limits,
-        sessions: Sessions,
+        (sessions, assertions): (Sessions, Assertions),
+        Forwarding { pools, tunnels }: Forwarding,
         clock: Clock,
     ) -> Self {
+        let mut pools = pools.into_iter();
         let threads_own = |behind: &Behind| match behind {
             Behind::Demo => Upstream::Demo,
-            Behind::Servers(targets, _) => Upstream::Servers(Group::new(targets)),
+            Behind::Servers(targets, _) => Upstream::Servers(Group::new(targets, &mut pools)),
         };
         Self {
             upstreams: upstreams.sites().iter().map(threads_own).collect(),
@@ -131,6 +137,8 @@ impl Proxy {
             limits,
             portal_path: portal_path.to_owned(),
             sessions,
+            assertions,
+            tunnels,
             clock,
             entropy: upstreams.entropy.clone(),
             pseudonym: upstreams.pseudonym.clone(),

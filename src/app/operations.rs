@@ -1,8 +1,8 @@
-//! The operations listener: `/healthz` (alive) and `/readyz` (stores reachable), on an address of its own.
+//! The operations listener: `/healthz` (alive), `/readyz` (stores reachable) and `/metrics`, on an address of its own.
 //!
-//! Plain HTTP/1.1 on the service runtime; never on the public listener. `/metrics` will stand here, too.
+//! Plain HTTP/1.1 on the service runtime; never on the public listener.
 
-use std::{convert::Infallible, net::SocketAddr, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
@@ -12,8 +12,14 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpListener, runtime::Runtime, sync::Semaphore, time::timeout};
 use tracing::{info, warn};
 
-use super::{ServeError, signals::Signals};
-use crate::{config, identity::Identity, session::Sessions};
+use super::{ServeError, rooms::Rooms, signals::Signals};
+use crate::{
+    assertion::Assertions,
+    config,
+    identity::Identity,
+    session::Sessions,
+    telemetry::metrics::{self, Gauge, Registry},
+};
 
 /// The bound listener, or none.
 #[derive(Debug)]
@@ -26,6 +32,8 @@ pub(super) struct Operations {
 struct Stores {
     identity: Identity,
     sessions: Sessions,
+    assertions: Assertions,
+    metrics: Arc<Registry>,
     signals: Signals,
 }
 
@@ -45,12 +53,14 @@ impl Operations {
     }
 
     /// Answers until the program ends.
-    pub(super) async fn run(self, identity: Identity, sessions: Sessions, signals: Signals) {
+    pub(super) async fn run(self, rooms: Rooms, connections: Gauge, signals: Signals) {
         let Some(socket) = self.socket else { return };
-        let stores = Stores { identity, sessions, signals };
-        let seats = std::sync::Arc::new(Semaphore::new(CONNECTIONS));
+        let metrics = Arc::new(rooms.measures.registry(&rooms, &connections));
+        let Rooms { identity, sessions, assertions, .. } = rooms;
+        let stores = Stores { identity, sessions, assertions, metrics, signals };
+        let seats = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
-            let Ok(seat) = std::sync::Arc::clone(&seats).acquire_owned().await else { return };
+            let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
             let stream = match socket.accept().await {
                 Ok((stream, _)) => stream,
                 Err(error) => {
@@ -85,14 +95,24 @@ impl Stores {
         match request.uri().path() {
             "/healthz" => json(StatusCode::OK, &serde_json::json!({ "status": "alive" })),
             "/readyz" => self.ready().await,
+            "/metrics" => self.metrics(),
             _ => json(StatusCode::NOT_FOUND, &serde_json::json!({ "error": "not_found" })),
+        }
+    }
+
+    fn metrics(&self) -> Response<Full<Bytes>> {
+        match self.metrics.text() {
+            Ok(text) => whole(StatusCode::OK, metrics::CONTENT_TYPE, text),
+            Err(_) => json(StatusCode::INTERNAL_SERVER_ERROR, &serde_json::json!({ "error": "unreadable" })),
         }
     }
 
     async fn ready(&self) -> Response<Full<Bytes>> {
         let (accounts, sessions) =
             tokio::join!(timeout(PATIENCE, self.identity.ready()), timeout(PATIENCE, self.sessions.ready()));
-        let (accounts, sessions) = (matches!(accounts, Ok(Ok(()))), matches!(sessions, Ok(Ok(()))));
+        // The first keys are there a moment after the tables.
+        let accounts = matches!(accounts, Ok(Ok(()))) && self.assertions.ready();
+        let sessions = matches!(sessions, Ok(Ok(())));
         let draining = self.signals.draining();
         let ready = accounts && sessions && !draining;
         if !ready {
@@ -109,10 +129,14 @@ impl Stores {
 }
 
 fn json(status: StatusCode, body: &serde_json::Value) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(format!("{body}\n"))));
+    whole(status, "application/json", format!("{body}\n"))
+}
+
+fn whole(status: StatusCode, content_type: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
     let fields = response.headers_mut();
-    fields.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    fields.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
     fields.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
     response
 }

@@ -6,8 +6,9 @@ use secrecy::SecretString;
 use templates::TryingOut;
 use tokio::runtime::Handle;
 
-use super::ServeError;
+use super::{ServeError, measures::Measures};
 use crate::{
+    assertion::{self, Assertions},
     config::{self, Config, mail::Transport, verify::Provider},
     identity::{self, Identity},
     inbound::Reader,
@@ -26,10 +27,12 @@ use crate::{
 pub(super) struct Rooms {
     pub(super) identity: Identity,
     pub(super) sessions: Sessions,
+    pub(super) assertions: Assertions,
     pub(super) policy: Arc<Policy>,
     pub(super) portal: Portal,
     pub(super) post: Post,
     pub(super) service: Handle,
+    pub(super) measures: Measures,
     pub(super) clock: Clock,
     /// One for all threads: peers already warned about are counted together.
     pub(super) reader: Reader,
@@ -47,7 +50,9 @@ impl Rooms {
         entropy: Entropy,
     ) -> Result<Self, ServeError> {
         let upstreams = Upstreams::new(&config.sites, &config.limits, &entropy).map_err(ServeError::Setup)?;
-        let (identity, post) = open_identity(config, clock.clone(), entropy.clone())?;
+        let db = open_accounts(config)?;
+        let (identity, post) = identity_on(db.clone(), config, clock.clone(), entropy.clone())?;
+        let assertions = open_assertions(config, db, secret, clock.clone(), entropy.clone())?;
         let sessions = Sessions::new(
             config.session.clone(),
             &config.portal.url,
@@ -57,10 +62,16 @@ impl Rooms {
             clock.clone(),
             entropy.clone(),
         );
-        let portal = Portal::new(portal_settings(config), identity.clone(), sessions.clone(), clock.clone());
+        let portal = Portal::new(
+            portal_settings(config),
+            identity.clone(),
+            (sessions.clone(), assertions.clone()),
+            clock.clone(),
+        );
         let policy = Arc::new(Policy::new(&config.portal, &config.sites));
+        let measures = Measures::new(policy.sites());
         let reader = Reader::new(config.listen.trusted_proxies.clone(), &entropy)?;
-        Ok(Self { identity, sessions, policy, portal, post, service, clock, reader, upstreams })
+        Ok(Self { identity, sessions, assertions, policy, portal, post, service, measures, clock, reader, upstreams })
     }
 }
 
@@ -69,17 +80,43 @@ impl Rooms {
 /// # Errors
 /// When the settings cannot work (a certificate file that is named and cannot be read).
 pub fn open_identity(config: &Config, clock: Clock, entropy: Entropy) -> Result<(Identity, Post), ServeError> {
+    identity_on(open_accounts(config)?, config, clock, entropy)
+}
+
+fn open_accounts(config: &Config) -> Result<Db, ServeError> {
+    Db::new(&config.accounts.database, &config.data_dir).map_err(|error| setup("accounts.database", &error))
+}
+
+fn identity_on(db: Db, config: &Config, clock: Clock, entropy: Entropy) -> Result<(Identity, Post), ServeError> {
     let post = Post::start(config.mail.clone()).map_err(|error| setup("mail.transport", &error))?;
     let verifier =
         Verifier::new(config.verify.clone(), clock, entropy.clone()).map_err(|error| setup("verify", &error))?;
-    let db =
-        Db::new(&config.accounts.database, &config.data_dir).map_err(|error| setup("accounts.database", &error))?;
     let settings = identity::Settings {
         accounts: config.accounts.clone(),
         password: config.password.clone(),
         portal: config.portal.clone(),
     };
     Ok((Identity::new(db, settings, post.clone(), verifier, entropy), post))
+}
+
+/// On the accounts database, so that all nodes share the keys.
+fn open_assertions(
+    config: &Config,
+    db: Db,
+    secret: &SecretString,
+    clock: Clock,
+    entropy: Entropy,
+) -> Result<Assertions, ServeError> {
+    if config.identity.assertion.is_none() {
+        return Ok(Assertions::off());
+    }
+    let settings = assertion::Settings {
+        issuer: config.portal.url.origin(),
+        audiences: config.sites.iter().map(|site| site.origin(&config.portal.url)).collect(),
+        with_email: config.identity.email.is_some(),
+    };
+    let secrets = (secret, &*config.secrets.previous);
+    Assertions::new(settings, db, secrets, clock, entropy).map_err(|error| setup("secrets", &error))
 }
 
 /// The session store that `session.store` names. On the service runtime.

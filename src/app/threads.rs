@@ -25,7 +25,8 @@ fn gateway(config: &Config, rooms: &Rooms, access: Lines) -> Gateway {
         &config.portal.path,
         config.identity.clone(),
         config.limits.clone(),
-        rooms.sessions.clone(),
+        (rooms.sessions.clone(), rooms.assertions.clone()),
+        rooms.measures.forwarding(),
         rooms.clock.clone(),
     );
     let parts = gateway::Rooms {
@@ -38,6 +39,7 @@ fn gateway(config: &Config, rooms: &Rooms, access: Lines) -> Gateway {
         service: rooms.service.clone(),
         clock: rooms.clock.clone(),
         access,
+        board: rooms.measures.requests.thread(),
     };
     Gateway::new(parts, &config.portal, &config.accounts.admin_group)
 }

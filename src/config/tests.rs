@@ -122,6 +122,9 @@ fn every_key_is_taken_over() {
     assert!(config.accounts.confirm_email, "the default with SMTP");
     assert_eq!(config.identity.user.unwrap(), "x-webauth-user");
     assert_eq!(config.identity.email, None);
+    assert_eq!(config.identity.assertion.unwrap(), "x-signed-identity");
+    let origins: Vec<_> = config.sites.iter().map(|site| site.origin(&config.portal.url)).collect();
+    assert_eq!(origins, ["https://wiki.example.com", "https://auth.example.com"]);
     assert_eq!((config.password.min_length, config.password.memory_kib), (15, 65_536));
     let Provider::Twilio(twilio) = config.verify.provider else { panic!("Twilio") };
     assert_eq!((twilio.account_sid.as_str(), twilio.service_sid.as_str()), ("AC1", "VA1"));

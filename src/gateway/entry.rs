@@ -1,24 +1,29 @@
-//! One line of the access log: written when the answer's head is ready, or when the client did not wait for it.
+//! One line of the access log, and one request counted: when the answer's head is ready, or when the client did not wait for it.
 //!
 //! Paths and queries are left out (they may carry what is nobody's business), people are named by `sid`.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use http::{Method, StatusCode};
 
+use super::Rooms;
 use crate::{
     inbound::{RequestId, View},
     policy::{Place, Site, Subject},
     session::Sid,
-    telemetry::access::{Line, Lines},
-    world::Clock,
+    telemetry::{
+        access::Line,
+        metrics::{self, Outcome},
+    },
 };
 
 /// What is known of a request so far.
 #[derive(Debug)]
 pub(super) struct Entry<'a> {
-    lines: &'a Lines,
-    clock: &'a Clock,
+    rooms: &'a Rooms,
     began: Instant,
     method: Method,
     id: Option<RequestId>,
@@ -26,6 +31,8 @@ pub(super) struct Entry<'a> {
     place: Option<Where>,
     sid: Option<Sid>,
     status: Option<StatusCode>,
+    /// Why no page and no site answered.
+    ended: Option<Outcome>,
 }
 
 #[derive(Debug)]
@@ -35,9 +42,18 @@ enum Where {
 }
 
 impl<'a> Entry<'a> {
-    pub(super) fn begin(method: Method, lines: &'a Lines, clock: &'a Clock) -> Self {
-        let began = Instant::now();
-        Self { lines, clock, began, method, id: None, view: None, place: None, sid: None, status: None }
+    pub(super) fn begin(method: Method, rooms: &'a Rooms) -> Self {
+        Self {
+            rooms,
+            began: Instant::now(),
+            method,
+            id: None,
+            view: None,
+            place: None,
+            sid: None,
+            status: None,
+            ended: None,
+        }
     }
 
     pub(super) fn read(&mut self, view: &Arc<View>) {
@@ -62,8 +78,22 @@ impl<'a> Entry<'a> {
         }
     }
 
+    pub(super) fn ended(&mut self, outcome: Outcome) {
+        self.ended = Some(outcome);
+    }
+
     pub(super) fn answered(&mut self, status: StatusCode) {
         self.status = Some(status);
+    }
+
+    fn count(&self, took: Duration) {
+        let (place, came_to) = match &self.place {
+            Some(Where::Site(site)) => (metrics::Place::Site(site.index), Outcome::Forwarded),
+            Some(Where::Portal) => (metrics::Place::Portal, Outcome::Page),
+            None => (metrics::Place::Nowhere, Outcome::Refused),
+        };
+        let outcome = if self.status.is_none() { Outcome::Abandoned } else { self.ended.unwrap_or(came_to) };
+        self.rooms.board.answered(place, outcome, self.status.map(|status| status.as_u16()), took);
     }
 
     /// For the page of an error that came after the request was given away.
@@ -84,13 +114,15 @@ impl Drop for Entry<'_> {
             Some(Where::Portal) => "portal",
             None => "-",
         };
-        self.lines.write(&Line {
-            at: self.clock.now(),
+        let duration = self.began.elapsed();
+        self.count(duration);
+        self.rooms.access.write(&Line {
+            at: self.rooms.clock.now(),
             id: self.id(),
             method: self.method.as_str(),
             site,
             status: self.status.map(|status| status.as_u16()),
-            duration: self.began.elapsed(),
+            duration,
             sid: self.sid.as_ref().map(|sid| &*sid.0),
         });
     }

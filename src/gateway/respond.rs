@@ -14,6 +14,7 @@ use crate::{
     policy::{Decision, Misdirected, Site, Subject},
     portal::{Portal, Problem},
     proxy::ProxyError,
+    telemetry::metrics::Outcome,
 };
 
 /// Why a request is answered here.
@@ -34,6 +35,31 @@ pub(super) enum Failure {
     },
     /// Ours: a page panicked, or the process is ending.
     Page(JoinError),
+}
+
+impl Failure {
+    /// What it counts as.
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Malformed(..) | Self::Misdirected(..) => Outcome::Refused,
+            Self::Refused(decision) => match &**decision {
+                Decision::Authenticate(..) | Decision::StepUp(..) => Outcome::SignInFirst,
+                Decision::Deny(..) => Outcome::Denied,
+                Decision::Ambiguous(..) => Outcome::Refused,
+                Decision::Unavailable(_) | Decision::Allow(_) => Outcome::Failed,
+            },
+            Self::Upstream { error, .. } => match error {
+                ProxyError::Unreachable(_) | ProxyError::Broken(_) | ProxyError::Loop | ProxyError::Silent => {
+                    Outcome::Failed
+                }
+                ProxyError::Ended | ProxyError::ForeignOrigin => Outcome::Denied,
+                ProxyError::Outside | ProxyError::TooLarge | ProxyError::Stalled | ProxyError::Client(_) => {
+                    Outcome::Refused
+                }
+            },
+            Self::Page(_) => Outcome::Failed,
+        }
+    }
 }
 
 /// Makes answers of failures.

@@ -61,6 +61,16 @@ pub(super) fn see_other(location: &str) -> Answer {
     answer
 }
 
+/// The public keys of assertions (RFC 7517 §8.5), for verifiers to keep that long.
+pub(super) fn key_set(document: bytes::Bytes, keep: std::time::Duration) -> Answer {
+    let mut answer = whole(StatusCode::OK, "application/jwk-set+json", document);
+    // Digits and words always are a field's value; without one, the answer is not kept.
+    if let Ok(keep) = HeaderValue::try_from(format!("public, max-age={}", keep.as_secs())) {
+        answer.headers_mut().insert(header::CACHE_CONTROL, keep);
+    }
+    answer
+}
+
 /// The stylesheet, the script, the icon: named by content, kept for a year.
 pub(super) fn asset(asset: &'static Asset) -> Answer {
     let mut answer = whole(StatusCode::OK, asset.content_type, asset.body);

@@ -10,7 +10,7 @@ use super::{
     edit::Edit,
     forgotten::Forgotten,
     form::{self, Unread},
-    headless, me,
+    headless, jwks, me,
     page::{Back, Page as _},
     password::Password,
     phone::{self, Phone},
@@ -54,6 +54,7 @@ enum Route<'p> {
     Disable,
     Me,
     Check,
+    Jwks,
     Asset(&'p str),
     ChangePassword,
     /// Paths of other sites' hosts that only lead to the portal's.
@@ -113,6 +114,7 @@ async fn answer(route: Route<'_>, visit: &Visit<'_>, body: Incoming) -> Outcome 
         Route::Disable => form_page::<Disable>(visit, body).await,
         Route::Me => Ok(me::get(visit)),
         Route::Check => Ok(check::get(visit)),
+        Route::Jwks => Ok(jwks::get(visit)),
         Route::Asset(name) => Ok(assets::get(visit, name)),
         Route::ChangePassword => Ok(change_password_redirect::get(visit)),
         Route::Elsewhere => Ok(sign_in::elsewhere(visit)),
@@ -174,6 +176,7 @@ impl<'p> Route<'p> {
             "second-factor/phone" => Self::Phone,
             "second-factor/phone/send" => Self::PhoneSend,
             "second-factor/disable" => Self::Disable,
+            "jwks.json" => Self::Jwks,
             ".well-known/change-password" => Self::ChangePassword,
             _ => return None,
         })
@@ -188,6 +191,7 @@ impl<'p> Route<'p> {
             | Self::SecondFactor
             | Self::Me
             | Self::Check
+            | Self::Jwks
             | Self::Asset(_)
             | Self::ChangePassword => "GET, HEAD",
             _ => "GET, HEAD, POST",
@@ -216,6 +220,7 @@ impl<'p> Route<'p> {
             | Self::Reset
             | Self::Me
             | Self::Check
+            | Self::Jwks
             | Self::Asset(_)
             | Self::ChangePassword
             | Self::Elsewhere => false,
@@ -229,7 +234,7 @@ impl<'p> Route<'p> {
     }
 
     fn is_document(self) -> bool {
-        !matches!(self, Self::Me | Self::Check | Self::Asset(_))
+        !matches!(self, Self::Me | Self::Check | Self::Jwks | Self::Asset(_))
     }
 
     /// Links from mails and from the terminal.

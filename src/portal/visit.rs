@@ -13,6 +13,7 @@ use super::{
     stop::Stop,
 };
 use crate::{
+    assertion::Assertions,
     identity::{Authenticated, Identity, Method, account::Account},
     inbound::{View, answer::Answer},
     policy::Subject,
@@ -33,6 +34,7 @@ pub(super) struct Room {
     pub(super) assets: String,
     pub(super) identity: Identity,
     pub(super) sessions: Sessions,
+    pub(super) assertions: Assertions,
     pub(super) clock: Clock,
 }
 

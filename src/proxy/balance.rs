@@ -12,6 +12,7 @@ use super::{
     endpoint::{Endpoint, Lease},
     upstreams::Target,
 };
+use crate::telemetry::metrics::PoolState;
 
 /// A site's addresses on one data thread.
 pub(super) struct Group {
@@ -31,8 +32,10 @@ pub(super) enum Want {
 }
 
 impl Group {
-    pub fn new(targets: &[Arc<Target>]) -> Self {
-        Self { endpoints: targets.iter().map(Endpoint::new).collect(), dice: Dice(AtomicU64::new(0)) }
+    /// `pools`: where the connections of each are counted; uncounted when there are too few.
+    pub fn new(targets: &[Arc<Target>], pools: &mut impl Iterator<Item = PoolState>) -> Self {
+        let endpoint = |target: &Arc<Target>| Endpoint::new(target, pools.next().unwrap_or_default());
+        Self { endpoints: targets.iter().map(endpoint).collect(), dice: Dice(AtomicU64::new(0)) }
     }
 
     /// A connection to the better of two; when it cannot be reached, to another one, once. Nothing was sent by then.

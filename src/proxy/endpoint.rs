@@ -25,7 +25,10 @@ use super::{
     rest::Rest,
     upstreams::Target,
 };
-use crate::config::site::Wire;
+use crate::{
+    config::site::Wire,
+    telemetry::metrics::{Held, PoolState},
+};
 
 /// See the head of this file.
 pub(super) struct Endpoint {
@@ -35,6 +38,7 @@ pub(super) struct Endpoint {
     opening: tokio::sync::Mutex<()>,
     in_flight: AtomicUsize,
     rest: Rest,
+    state: PoolState,
 }
 
 /// A connection in use, or a stream of one; dropped unreturned, it closes.
@@ -46,7 +50,8 @@ pub(super) struct Lease {
 }
 
 enum Connection {
-    Http1(SendRequest<ClientBody>),
+    /// Counted as open.
+    Http1(SendRequest<ClientBody>, Held),
     Http2(Stream),
 }
 
@@ -54,13 +59,14 @@ enum Connection {
 struct Busy(Arc<Endpoint>);
 
 impl Endpoint {
-    pub fn new(target: &Arc<Target>) -> Arc<Self> {
+    pub fn new(target: &Arc<Target>, state: PoolState) -> Arc<Self> {
         Arc::new(Self {
             target: Arc::clone(target),
             idle: Mutex::default(),
             opening: tokio::sync::Mutex::default(),
             in_flight: AtomicUsize::new(0),
             rest: Rest::default(),
+            state,
         })
     }
 
@@ -130,9 +136,10 @@ impl Endpoint {
     fn reuse(self: &Arc<Self>) -> Option<Lease> {
         let mut idle = self.lock();
         let connection = match idle.take() {
-            Some(sender) => Connection::Http1(sender),
+            Some((sender, open)) => Connection::Http1(sender, open),
             None => Connection::Http2(idle.stream()?),
         };
+        self.state.idle(idle.count());
         drop(idle);
         Some(self.leased(connection, false))
     }
@@ -141,19 +148,20 @@ impl Endpoint {
         match self.target.connector.connect(speak).await {
             Err(error) => {
                 self.rest.failed();
+                self.state.failed();
                 Err(error)
             }
             Ok(Opened::Http1(sender)) => {
                 if speak == Speak::Any {
                     self.lock().speaks_http1 = true;
                 }
-                Ok(self.leased(Connection::Http1(sender), true))
+                Ok(self.leased(Connection::Http1(sender, self.state.connected()), true))
             }
             Ok(Opened::Http2(link)) => {
                 let stream = link.stream();
                 let mut idle = self.lock();
                 idle.speaks_http1 = false;
-                idle.share(link);
+                idle.share(link, self.state.connected());
                 self.reap_later(&mut idle);
                 drop(idle);
                 Ok(self.leased(Connection::Http2(stream), true))
@@ -166,9 +174,10 @@ impl Endpoint {
         Lease { connection, fresh, busy: Busy(Arc::clone(self)) }
     }
 
-    fn keep(self: &Arc<Self>, sender: SendRequest<ClientBody>) {
+    fn keep(self: &Arc<Self>, sender: SendRequest<ClientBody>, open: Held) {
         let mut idle = self.lock();
-        idle.put(sender);
+        idle.put(sender, open);
+        self.state.idle(idle.count());
         self.reap_later(&mut idle);
     }
 
@@ -190,7 +199,7 @@ impl Lease {
         request: Request<ClientBody>,
     ) -> impl Future<Output = Result<Response<Incoming>, Unsent>> + use<> {
         match &mut self.connection {
-            Connection::Http1(sender) => Either::Left(sender.try_send_request(request)),
+            Connection::Http1(sender, _) => Either::Left(sender.try_send_request(request)),
             Connection::Http2(stream) => Either::Right(stream.send(request)),
         }
     }
@@ -233,19 +242,19 @@ impl Lease {
 
     /// The answer was read to its end: another request may use the connection.
     pub fn release(self) {
-        let Self { connection: Connection::Http1(mut sender), busy, .. } = self else { return };
+        let Self { connection: Connection::Http1(mut sender, open), busy, .. } = self else { return };
         if sender.is_closed() {
             return;
         }
         let endpoint = Arc::clone(&busy.0);
         if sender.is_ready() {
-            endpoint.keep(sender);
+            endpoint.keep(sender, open);
             return;
         }
         // hyper is still finishing (the end of a request's body, mostly).
         tokio::spawn(async move {
             if matches!(timeout(FINISH, sender.ready()).await, Ok(Ok(()))) {
-                endpoint.keep(sender);
+                endpoint.keep(sender, open);
             }
         });
     }
@@ -264,6 +273,7 @@ async fn reap(endpoint: Weak<Endpoint>) {
         let Some(endpoint) = endpoint.upgrade() else { return };
         let mut idle = endpoint.lock();
         idle.close_old();
+        endpoint.state.idle(idle.count());
         if idle.is_empty() {
             idle.reaping = false;
             return;

@@ -159,7 +159,7 @@ impl Errand {
         let mut fields = proxy.names.end_to_end(received);
         proxy.sessions.strip_cookies(&mut fields);
         fields::join_cookies(&mut fields);
-        identity::set(&proxy.names.identity, &self.subject, &mut fields);
+        identity::set(&proxy.names.identity, &proxy.assertions, (&self.subject, &self.site), &mut fields);
         forwarded::set(&self.view, received, self.peer, &self.authority, &mut fields);
         proxy.pseudonym.sign(&mut fields, self.parts.version);
         fields

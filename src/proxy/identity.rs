@@ -4,10 +4,20 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::{config::identity::IdentityFields, policy::Subject, session::Record};
+use crate::{
+    assertion::Assertions,
+    config::identity::IdentityFields,
+    policy::{Site, Subject},
+    session::Record,
+};
 
-/// Sets the identity fields of `subject`, if somebody is signed in.
-pub(super) fn set(names: &IdentityFields, subject: &Subject, fields: &mut HeaderMap) {
+/// Sets the identity fields of `subject` towards `site`, if somebody is signed in.
+pub(super) fn set(
+    names: &IdentityFields,
+    assertions: &Assertions,
+    (subject, site): (&Subject, &Site),
+    fields: &mut HeaderMap,
+) {
     let Subject::Session(live) = subject else { return };
     let record: &Record = &live.record;
     let mut put = |name: &Option<HeaderName>, text: &str| {
@@ -24,6 +34,11 @@ pub(super) fn set(names: &IdentityFields, subject: &Subject, fields: &mut Header
     // A name with a comma would read as two groups. None is ever made; none is ever sent.
     let groups: Vec<&str> = record.groups.iter().map(String::as_str).filter(|group| !group.contains(',')).collect();
     put(&names.groups, &groups.join(","));
+    if let Some(name) = &names.assertion
+        && let Some(assertion) = assertions.field(&live.record, site.index)
+    {
+        fields.insert(name, assertion);
+    }
 }
 
 /// `None`: nothing to say.

@@ -11,14 +11,15 @@ use super::{
     body::ClientBody,
     multiplexed::{Link, Stream},
 };
+use crate::telemetry::metrics::Held;
 
 /// Of one endpoint.
 #[derive(Default)]
 pub(super) struct Idle {
     /// HTTP/1.1, oldest first.
-    senders: VecDeque<(SendRequest<ClientBody>, Instant)>,
+    senders: VecDeque<(SendRequest<ClientBody>, Held, Instant)>,
     /// HTTP/2, with when each was last seen in use.
-    links: Vec<(Arc<Link>, Instant)>,
+    links: Vec<(Arc<Link>, Held, Instant)>,
     /// Whether a task closes what grows old.
     pub reaping: bool,
     /// The upstream chose HTTP/1.1 when it was last asked: nothing is shared.
@@ -27,37 +28,37 @@ pub(super) struct Idle {
 
 impl Idle {
     /// An HTTP/1.1 connection that still looks alive.
-    pub fn take(&mut self) -> Option<SendRequest<ClientBody>> {
-        while let Some((sender, since)) = self.senders.pop_back() {
+    pub fn take(&mut self) -> Option<(SendRequest<ClientBody>, Held)> {
+        while let Some((sender, open, since)) = self.senders.pop_back() {
             if sender.is_ready() && since.elapsed() < OLDEST {
-                return Some(sender);
+                return Some((sender, open));
             }
         }
         None
     }
 
     /// Keeps one whose answer was read to its end.
-    pub fn put(&mut self, sender: SendRequest<ClientBody>) {
+    pub fn put(&mut self, sender: SendRequest<ClientBody>, open: Held) {
         if self.senders.len() >= MOST {
             self.senders.pop_front();
         }
-        self.senders.push_back((sender, Instant::now()));
+        self.senders.push_back((sender, open, Instant::now()));
     }
 
     /// Lets others use a connection.
-    pub fn share(&mut self, link: Arc<Link>) {
-        self.links.push((link, Instant::now()));
+    pub fn share(&mut self, link: Arc<Link>, open: Held) {
+        self.links.push((link, open, Instant::now()));
     }
 
     /// A stream on the first connection with room; when there may be no more connections, on the least busy one. `None`:
     /// open another.
     pub fn stream(&mut self) -> Option<Stream> {
-        self.links.retain(|(link, _)| link.lives());
-        let with_room = self.links.iter().find(|(link, _)| link.has_room());
+        self.links.retain(|(link, ..)| link.lives());
+        let with_room = self.links.iter().find(|(link, ..)| link.has_room());
         let link = match with_room {
-            Some((link, _)) => link,
+            Some((link, ..)) => link,
             None if self.links.len() >= LINKS => {
-                self.links.iter().map(|(link, _)| link).min_by_key(|link| link.load())?
+                self.links.iter().map(|(link, ..)| link).min_by_key(|link| link.load())?
             }
             None => return None,
         };
@@ -66,13 +67,18 @@ impl Idle {
 
     /// Lets go what nobody used for a while.
     pub fn close_old(&mut self) {
-        self.senders.retain(|(sender, since)| sender.is_ready() && since.elapsed() < OLDEST);
-        self.links.retain_mut(|(link, used)| {
+        self.senders.retain(|(sender, _, since)| sender.is_ready() && since.elapsed() < OLDEST);
+        self.links.retain_mut(|(link, _, used)| {
             if link.load() > 0 {
                 *used = Instant::now();
             }
             link.lives() && used.elapsed() < OLDEST
         });
+    }
+
+    /// HTTP/1.1 connections that nobody uses.
+    pub fn count(&self) -> usize {
+        self.senders.len()
     }
 
     pub fn is_empty(&self) -> bool {

@@ -46,9 +46,10 @@ pub(super) fn open(proxy: &Proxy, errand: &mut Errand, mut parts: Parts, lease: 
     };
     let tunnel = Tunnel { session, sessions: proxy.sessions.clone(), clock: proxy.clock.clone() };
     let (site, id) = (Arc::clone(&errand.site), errand.view.id.clone());
+    let counted = proxy.tunnels.hold();
     tokio::spawn(async move {
         let ended = tunnel.run(upgrade.client, upstream).await;
-        drop((lease, held));
+        drop((lease, held, counted));
         debug!(site = %site.label, id = %id.0, ended, "tunnel closed");
     });
     Ok(Response::from_parts(parts, Outgoing::Empty))

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed step is a failed test")]
 #![allow(dead_code, reason = "the support is shared by suites that use parts of it")]
 
+mod assertion;
 mod browser;
 mod certificates;
 mod command_line;
@@ -17,6 +18,7 @@ mod forms;
 mod getting_in;
 mod layers;
 mod limits;
+mod metrics;
 mod passwords;
 mod profile;
 mod protocols;

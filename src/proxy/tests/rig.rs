@@ -20,6 +20,7 @@ use tokio::{
 };
 
 use crate::{
+    assertion::Assertions,
     config::{
         identity::IdentityFields,
         limits::Limits,
@@ -37,6 +38,7 @@ use crate::{
     policy::{Decision, Policy, Subject},
     proxy::{Proxy, ProxyError, Upstreams},
     session::{Keys, Resumed, Sessions, Store},
+    telemetry::metrics::Forwarding,
     world::{Clock, Entropy},
 };
 
@@ -99,7 +101,8 @@ impl Rig {
                     "/.auth",
                     IdentityFields::default(),
                     limits.clone(),
-                    sessions.clone(),
+                    (sessions.clone(), Assertions::off()),
+                    Forwarding::default(),
                     Clock::System,
                 ),
                 sessions: sessions.clone(),
