@@ -48,7 +48,7 @@ pub struct Assertions {
 pub struct Settings {
     /// `iss`: the origin of `portal.url`.
     pub issuer: String,
-    /// `aud`: the origin of each site, in the order of [`Site::index`](crate::policy::Site::index).
+    /// `aud`: the origin of each site, in the order of `Site::index`.
     pub audiences: Vec<String>,
     /// Whether `email` is told: as `Remote-Email` is.
     pub with_email: bool,
@@ -138,7 +138,7 @@ impl Assertions {
         Self::default()
     }
 
-    /// The assertion of a live session for a site ([`Site::index`](crate::policy::Site::index)), as the field's value.
+    /// The assertion of a live session for a site (`Site::index`), as the field's value.
     /// `None` when nothing is signed here, or no key was read yet.
     #[must_use]
     pub fn field(&self, record: &Arc<Record>, site: usize) -> Option<HeaderValue> {

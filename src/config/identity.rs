@@ -17,7 +17,7 @@ pub struct IdentityFields {
     pub groups: Option<HeaderName>,
     /// `sub`
     pub id: Option<HeaderName>,
-    /// The signed assertion (`crate::assertion`); `None`: nothing is signed.
+    /// The signed assertion; `None`: nothing is signed.
     pub assertion: Option<HeaderName>,
 }
 
