@@ -121,7 +121,7 @@ async fn postgres(url: &str) -> Result<String, String> {
 
 async fn sessions(config: &Config) -> Result<Reached, ServeError> {
     let key = "session.store".to_owned();
-    if config.session.store == config::session::Store::Embedded {
+    if matches!(config.session.store, config::session::Store::Embedded) {
         // A running server holds the file; opening it here would only be in its way.
         let file = config.data_dir.join("sessions.db");
         return Ok(Reached { key, result: Ok(format!("embedded, in {}", file.display())) });

@@ -123,7 +123,7 @@ fn open_assertions(
 pub(super) async fn open_store(config: &Config) -> Result<Store, ServeError> {
     match &config.session.store {
         config::session::Store::Embedded => Store::embedded(&config.data_dir).await,
-        config::session::Store::Redis(url) => Store::redis(url),
+        config::session::Store::Redis(redis) => Store::redis(redis),
     }
     .map_err(|error| setup("session.store", &error))
 }

@@ -80,23 +80,23 @@ fn accounts(config: &Config) -> String {
     match &config.accounts.database {
         Database::Sqlite(file) => config.data_dir.join(file).display().to_string(),
         // The URL may hold a password.
-        Database::Postgres(url) => place(url, "PostgreSQL"),
+        Database::Postgres(url) => place(url),
     }
 }
 
 fn sessions(config: &Config) -> String {
     match &config.session.store {
         Store::Embedded => config.data_dir.join("sessions.db").display().to_string(),
-        Store::Redis(url) => place(url, "Redis"),
+        Store::Redis(redis) => redis.to_string(),
     }
 }
 
-fn place(url: &str, kind: &str) -> String {
+fn place(url: &str) -> String {
     let host = url::Url::parse(url).ok().and_then(|url| {
         let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
         Some(format!(" at {}{port}", url.host_str().filter(|host| !host.is_empty())?))
     });
-    format!("{kind}{}", host.unwrap_or_default())
+    format!("PostgreSQL{}", host.unwrap_or_default())
 }
 
 fn registration(config: &Config) -> String {

@@ -1,9 +1,12 @@
 //! `[session]`: where sessions live and how long.
 
+pub mod redis;
+
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 
+pub use self::redis::Redis;
 use super::{reader::Section, units};
 
 /// `[session]`
@@ -22,22 +25,12 @@ pub struct Session {
 }
 
 /// `session.store`
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Store {
     /// `data_dir/sessions.db`
     Embedded,
-    /// `redis://` or `rediss://`; the URL may hold a password.
-    Redis(String),
-}
-
-impl std::fmt::Debug for Store {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The URL may hold a password.
-        f.write_str(match self {
-            Self::Embedded => "Embedded",
-            Self::Redis(_) => "Redis(…)",
-        })
-    }
+    /// One or several Redis servers.
+    Redis(Redis),
 }
 
 impl Default for Session {
@@ -69,20 +62,9 @@ pub(super) fn read(mut section: Section<'_>) -> Session {
     session
 }
 
-// The URL may hold a password: no message repeats it.
 fn store(text: &str) -> Result<Store, String> {
-    const FORMS: &str = "write \"embedded\", \"redis://127.0.0.1:6379\" or \"rediss://…\" (TLS)";
-    let text = text.trim();
-    match text.split_once("://").map_or(text, |(scheme, _)| scheme) {
+    match text.trim() {
         "embedded" => Ok(Store::Embedded),
-        "redis" | "rediss" => match url::Url::parse(text) {
-            Ok(url) if url.host_str().is_some_and(|host| !host.is_empty()) => Ok(Store::Redis(text.to_owned())),
-            Ok(_) => Err(format!("it names no host: {FORMS}")),
-            Err(error) => Err(format!(
-                "{FORMS} ({error}; characters like `@`, `/` and `#` in a password are written as %40, %2F and %23)"
-            )),
-        },
-        scheme @ ("redis+sentinel" | "redis+cluster") => Err(format!("`{scheme}` is not supported yet: {FORMS}")),
-        _ => Err(FORMS.into()),
+        text => Redis::parse(text).map(Store::Redis),
     }
 }

@@ -1,22 +1,22 @@
 //! The Redis store: `s:` records, `t:` activity, `a:` a set per account, `f:` what waits in flows, `g:` fences.
 //!
-//! One `ConnectionManager`, made at first use and made anew when the server stays silent: a time-out does not count as a
-//! broken connection there, so that a half-open one would be kept. Whatever Redis answers instead of what was asked
-//! (`OOM`, `READONLY`, `LOADING`, `NOPERM`) is *unreachable*, never *absent*. Needs Redis 6 and one server (scripts
-//! build keys from the prefix; a cluster needs hash tags first).
+//! Whatever Redis answers instead of what was asked (`OOM`, `READONLY`, `LOADING`, `NOPERM`) is *unreachable*, never
+//! *absent*. How the server is found and spoken to: `redis/dial.rs`, `redis/link.rs`; how it tells of changes:
+//! `redis/ear.rs`. Needs Redis 6. In a Cluster all keys carry one hash tag, since the scripts touch several at once.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
+mod dial;
+mod ear;
+mod link;
+
+use std::time::Duration;
+
+use ::redis::{FromRedisValue, Script};
+
+pub(crate) use self::ear::{Deaf, Heard};
+use self::{
+    dial::Dialer,
+    link::{Links, Question},
 };
-
-use ::redis::{
-    Client, Cmd, ErrorKind, FromRedisValue, IntoConnectionInfo, ProtocolVersion, RedisError, RedisResult, Script,
-    ScriptInvocation,
-    aio::{ConnectionManager, ConnectionManagerConfig},
-    io::tcp::TcpSettings,
-};
-
 use super::{
     Unreachable,
     activity::Beat,
@@ -25,63 +25,31 @@ use super::{
     scripts::Scripts,
     store::{FENCE_SPAN, Fresh, NotOpened, SessionStore, Stored},
 };
-use crate::{identity::account::AccountId, world::UnixMillis};
+use crate::{
+    config::session::Redis as Servers, identity::account::AccountId, world::UnixMillis,
+};
 
-/// A link to one Redis server.
+/// A link to the Redis server that holds the sessions.
 pub struct Redis {
-    client: Client,
     /// Before every key: `vestibule:`.
     prefix: String,
     scripts: Scripts,
-    link: Mutex<Link>,
-}
-
-/// The connection in use, if any.
-#[derive(Default)]
-struct Link {
-    manager: Option<ConnectionManager>,
-    /// Counts links, so that one failure drops one link.
-    number: u64,
-    made_at: Option<Instant>,
-}
-
-/// What Redis is asked: it may be put twice.
-enum Question<'a> {
-    Command(Cmd),
-    Script(ScriptInvocation<'a>),
-}
-
-impl Question<'_> {
-    fn command(name: &str, args: &[String]) -> Self {
-        let mut command = ::redis::cmd(name);
-        command.arg(args);
-        Self::Command(command)
-    }
-
-    async fn put<T: FromRedisValue>(&self, link: &mut ConnectionManager) -> RedisResult<T> {
-        match self {
-            Self::Command(command) => command.query_async(link).await,
-            Self::Script(invocation) => invocation.invoke_async(link).await,
-        }
-    }
+    links: Links,
 }
 
 impl Redis {
-    /// Reads the URL; connects at first use.
+    /// Connects at first use.
     ///
     /// # Errors
-    /// When the URL cannot be read.
-    pub(crate) fn new(url: &str, prefix: &str) -> Result<Self, NotOpened> {
-        let info = url.into_connection_info().map_err(NotOpened::Url)?;
-        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        let tcp = TcpSettings::default().set_nodelay(true);
-        let info = info.set_redis_settings(settings).set_tcp_settings(tcp);
-        Ok(Self {
-            client: Client::open(info).map_err(NotOpened::Url)?,
-            prefix: prefix.to_owned(),
-            scripts: Scripts::new(),
-            link: Mutex::new(Link::default()),
-        })
+    /// When `SSL_CERT_FILE` cannot be used.
+    pub(crate) fn new(servers: &Servers, prefix: &str) -> Result<Self, NotOpened> {
+        let dialer = Dialer::new(servers.clone(), format!("{prefix}s:"))?;
+        Ok(Self { prefix: prefix.to_owned(), scripts: Scripts::new(), links: Links::new(dialer) })
+    }
+
+    /// What the names of all records begin with.
+    fn records(&self) -> String {
+        format!("{}s:", self.prefix)
     }
 
     fn key(&self, kind: char, key: &Key) -> String {
@@ -92,54 +60,8 @@ impl Redis {
         format!("{}{kind}:{}", self.prefix, account.0)
     }
 
-    fn link(&self) -> RedisResult<(u64, ConnectionManager)> {
-        let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
-        let manager = match &link.manager {
-            Some(manager) => manager.clone(),
-            None => {
-                let config = ConnectionManagerConfig::new()
-                    .set_connection_timeout(Some(CONNECT))
-                    .set_response_timeout(Some(ANSWER))
-                    // `ask` tries again itself, within its own time.
-                    .set_number_of_retries(0)
-                    .set_pipeline_buffer_size(1024);
-                link.number += 1;
-                link.made_at = Some(Instant::now());
-                link.manager.insert(self.client.get_connection_manager_lazy(config)?).clone()
-            }
-        };
-        Ok((link.number, manager))
-    }
-
-    /// This link is no good: the next question opens a new one. A refusal by the server (`OOM`, but also `NOAUTH` while
-    /// connecting, which the manager would keep for ever) renews it at most once a second.
-    fn drop_link(&self, number: u64, error: &RedisError) {
-        let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
-        let refused = matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension);
-        let fresh = link.made_at.is_some_and(|made_at| made_at.elapsed() < Duration::from_secs(1));
-        if link.number == number && !(refused && fresh) {
-            link.manager = None;
-        }
-    }
-
-    /// Asks; once more at once if the connection turned out to be broken. Asking twice never does harm: what is asked
-    /// is a reading, or a step that finds its own work done (and then refuses, the safe side).
     async fn ask<T: FromRedisValue>(&self, question: Question<'_>) -> Result<T, Unreachable> {
-        let mut again = true;
-        loop {
-            let (number, mut link) = self.link()?;
-            let answer = tokio::time::timeout(WHOLE, question.put(&mut link)).await;
-            let error = match answer.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
-            {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            self.drop_link(number, &error);
-            if !again || !error.is_io_error() || error.is_timeout() {
-                return Err(error.into());
-            }
-            again = false;
-        }
+        self.links.ask(question).await
     }
 
     async fn pairs(&self, keys: &[Key]) -> Result<Vec<Option<Stored>>, Unreachable> {
@@ -308,14 +230,8 @@ impl SessionStore for Redis {
 
 impl std::fmt::Debug for Redis {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The client's URL may hold a password.
+        // The servers' logins hold passwords.
         f.write_str("Redis(…)")
-    }
-}
-
-impl From<RedisError> for Unreachable {
-    fn from(error: RedisError) -> Self {
-        Self(Box::new(error))
     }
 }
 
@@ -331,11 +247,5 @@ fn millis(span: Duration) -> String {
     span.as_millis().clamp(1, i64::MAX as u128).to_string()
 }
 
-/// To connect, greeting included.
-const CONNECT: Duration = Duration::from_secs(1);
-/// From a command to its answer.
-const ANSWER: Duration = Duration::from_millis(1_500);
-/// For one question, connecting included.
-const WHOLE: Duration = Duration::from_secs(2);
 /// Keys in one command.
 const BATCH: usize = 256;

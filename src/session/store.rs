@@ -17,7 +17,11 @@ use super::{
     record::{Record, Sid},
     redis::Redis,
 };
-use crate::{identity::account::AccountId, world::UnixMillis};
+use crate::{
+    config::{self, session::redis::Shape},
+    identity::account::AccountId,
+    world::{UnixMillis, roots},
+};
 
 /// The backend, chosen in `app`. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -31,9 +35,12 @@ pub enum Store {
 /// Why a store could not be opened at all. (A Redis that is down is no reason.)
 #[derive(Debug, thiserror::Error)]
 pub enum NotOpened {
-    /// The URL cannot be read.
-    #[error("`session.store` is not a Redis URL")]
-    Url(#[source] ::redis::RedisError),
+    /// `SSL_CERT_FILE` cannot be used.
+    #[error(transparent)]
+    Roots(roots::RootsError),
+    /// TLS cannot be set up.
+    #[error("TLS to Redis cannot be set up")]
+    Tls(#[source] rustls::Error),
     /// Another process has the file open.
     #[error("{0} is in use by another Vestibule")]
     InUse(PathBuf),
@@ -139,12 +146,14 @@ impl Store {
         Ok(Self::Embedded(Arc::new(Embedded::open(data_dir).await?)))
     }
 
-    /// A Redis server; connects at first use, so that it may be down now.
+    /// Redis; connects at first use, so that it may be down now.
     ///
     /// # Errors
-    /// When the URL cannot be read.
-    pub fn redis(url: &str) -> Result<Self, NotOpened> {
-        Ok(Self::Redis(Arc::new(Redis::new(url, "vestibule:")?)))
+    /// When `SSL_CERT_FILE` cannot be used.
+    pub fn redis(servers: &config::session::Redis) -> Result<Self, NotOpened> {
+        // One hash tag, so that a cluster keeps everything in one slot.
+        let prefix = if servers.shape == Shape::Cluster { "{vestibule}:" } else { "vestibule:" };
+        Ok(Self::Redis(Arc::new(Redis::new(servers, prefix)?)))
     }
 
     /// Whether other processes change sessions behind our back.

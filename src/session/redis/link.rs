@@ -1,0 +1,217 @@
+//! The two links to Redis: one for questions, one that listens. Both speak to one server, or neither is used.
+//!
+//! The *seat* is the server that holds the sessions, numbered anew whenever that becomes another one (failover, a moved
+//! slot). A link made under an older number is dropped: so nothing is read from one server while the pushes that would
+//! revoke it go to another.
+
+use std::{
+    io,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use ::redis::{AsyncConnectionConfig, Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ScriptInvocation};
+use tokio::sync::Notify;
+
+use super::dial::{Dialer, Wire, elsewhere};
+use crate::{config::session::redis::Host, session::Unreachable};
+
+/// Both links' common ground, and the one for questions.
+pub(super) struct Links {
+    dialer: Dialer,
+    seat: Mutex<Seat>,
+    /// The listening link looks at the seat when this tells.
+    moved: Notify,
+    questions: Mutex<Option<Link>>,
+    /// One at a time connects; the others use what it made.
+    connecting: tokio::sync::Mutex<()>,
+}
+
+/// Which server holds the sessions.
+#[derive(Default)]
+struct Seat {
+    number: u64,
+    host: Option<Host>,
+    taken_at: Option<Instant>,
+}
+
+/// The link for questions.
+#[derive(Clone)]
+struct Link {
+    wire: Wire,
+    /// Counts links, so that one failure drops one link.
+    number: u64,
+    seat: u64,
+}
+
+/// What Redis is asked: it may be put twice.
+pub(super) enum Question<'a> {
+    Command(Cmd),
+    Script(ScriptInvocation<'a>),
+}
+
+impl Question<'_> {
+    pub fn command(name: &str, args: &[String]) -> Self {
+        let mut command = ::redis::cmd(name);
+        command.arg(args);
+        Self::Command(command)
+    }
+
+    async fn put<T: FromRedisValue>(&self, link: &mut Wire) -> RedisResult<T> {
+        match self {
+            Self::Command(command) => command.query_async(&mut link.connection).await,
+            Self::Script(invocation) => invocation.invoke_async(&mut link.connection).await,
+        }
+    }
+}
+
+impl Links {
+    pub fn new(dialer: Dialer) -> Self {
+        Self {
+            dialer,
+            seat: Mutex::default(),
+            moved: Notify::new(),
+            questions: Mutex::default(),
+            connecting: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Asks; once more at once if the connection turned out to be broken, or the server to be the wrong one. Asking twice
+    /// never does harm: what is asked is a reading, or a step that finds its own work done (and then refuses, the safe side).
+    pub async fn ask<T: FromRedisValue>(&self, question: Question<'_>) -> Result<T, Unreachable> {
+        let whole = async {
+            let (number, error) = match self.ask_once(&question).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            let Some(number) = number else { return Err(error) };
+            if self.again(number, &error) { self.ask_once(&question).await.map_err(|(number, error)| self.failed(number, error)) } else { Err(error) }
+        };
+        let answer = tokio::time::timeout(WHOLE, whole).await;
+        answer.unwrap_or_else(|_| Err(timed_out())).map_err(Unreachable::from)
+    }
+
+    async fn ask_once<T: FromRedisValue>(&self, question: &Question<'_>) -> Result<T, (Option<u64>, RedisError)> {
+        let mut link = self.link().await.map_err(|error| (None, error))?;
+        match tokio::time::timeout(ANSWER, question.put(&mut link.wire)).await {
+            Ok(answer) => answer.map_err(|error| (Some(link.number), error)),
+            // Half open, perhaps: the next question opens a new link.
+            Err(_) => {
+                self.drop_link(link.number);
+                Err((None, timed_out()))
+            }
+        }
+    }
+
+    fn failed(&self, number: Option<u64>, error: RedisError) -> RedisError {
+        if let Some(number) = number {
+            self.again(number, &error);
+        }
+        error
+    }
+
+    /// Drops a link that is no good; whether asking anew may help.
+    fn again(&self, number: u64, error: &RedisError) -> bool {
+        if elsewhere(error) {
+            self.drop_link(number);
+            return self.leave();
+        }
+        // A refusal (`OOM`, `LOADING`, `NOPERM`) is the server's own word over a good link.
+        let broken = !matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension);
+        if broken {
+            self.drop_link(number);
+        }
+        broken && error.is_io_error() && !error.is_timeout()
+    }
+
+    fn drop_link(&self, number: u64) {
+        let mut questions = lock(&self.questions);
+        if questions.as_ref().is_some_and(|link| link.number == number) {
+            *questions = None;
+        }
+    }
+
+    async fn link(&self) -> RedisResult<Link> {
+        if let Some(link) = self.current() {
+            return Ok(link);
+        }
+        let _turn = self.connecting.lock().await;
+        if let Some(link) = self.current() {
+            return Ok(link);
+        }
+        let (seat, wire) = self.open(AsyncConnectionConfig::new().set_pipeline_buffer_size(1024)).await?;
+        let mut questions = lock(&self.questions);
+        let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Ok(questions.insert(Link { wire, number, seat }).clone())
+    }
+
+    fn current(&self) -> Option<Link> {
+        let seat = self.seat();
+        lock(&self.questions).clone().filter(|link| link.seat == seat)
+    }
+
+    /// Opens a connection to the server that holds the sessions, for either link; with the number of its seat.
+    pub async fn open(&self, config: AsyncConnectionConfig) -> RedisResult<(u64, Wire)> {
+        // Our own time-outs are around every question.
+        let config = config.set_response_timeout(None);
+        let host = self.dialer.find().await?;
+        let wire = self.dialer.open(&host, config).await?;
+        Ok((self.take(host), wire))
+    }
+
+    /// Whether that server still is the one, by its own word and by the other link's.
+    pub async fn confirm(&self, seat: u64, wire: &mut Wire) -> RedisResult<()> {
+        self.dialer.confirm(wire).await?;
+        if seat == self.seat() { Ok(()) } else { Err((ErrorKind::Client, "another server holds the sessions now").into()) }
+    }
+
+    /// Returns when the seat may have changed.
+    pub async fn moved(&self) {
+        self.moved.notified().await;
+    }
+
+    /// The number of the server that holds the sessions now.
+    pub fn seat(&self) -> u64 {
+        lock(&self.seat).number
+    }
+
+    fn take(&self, host: Host) -> u64 {
+        let mut seat = lock(&self.seat);
+        if seat.host.as_ref() != Some(&host) {
+            *seat = Seat { number: seat.number + 1, host: Some(host), taken_at: Some(Instant::now()) };
+            self.moved.notify_one();
+        }
+        seat.number
+    }
+
+    /// The server says that it is not the one (any more). At most once a second: a cluster that is down says so to everybody.
+    fn leave(&self) -> bool {
+        let mut seat = lock(&self.seat);
+        let old = seat.taken_at.is_none_or(|taken_at| taken_at.elapsed() > Duration::from_secs(1));
+        if old {
+            *seat = Seat { number: seat.number + 1, host: None, taken_at: Some(Instant::now()) };
+            self.moved.notify_one();
+        }
+        old
+    }
+}
+
+impl From<RedisError> for Unreachable {
+    fn from(error: RedisError) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn timed_out() -> RedisError {
+    io::Error::from(io::ErrorKind::TimedOut).into()
+}
+
+static NUMBER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+/// From a command to its answer.
+const ANSWER: Duration = Duration::from_millis(1_500);
+/// For one question, connecting included.
+const WHOLE: Duration = Duration::from_secs(2);
