@@ -15,6 +15,7 @@ mod embedded;
 mod flow;
 mod id;
 mod keys;
+mod memo;
 mod near;
 pub mod outbox;
 mod record;
@@ -22,6 +23,7 @@ mod redis;
 mod resume;
 mod scripts;
 mod store;
+mod tracking;
 mod upkeep;
 mod watch;
 
@@ -38,7 +40,7 @@ use std::sync::{
 use http::{HeaderMap, HeaderValue};
 use tokio::runtime::Handle;
 
-use self::{activity::Activity, cookie::Cookies, near::Near, outbox::Progress, watch::Watch};
+use self::{activity::Activity, cookie::Cookies, memo::Memo, near::Near, outbox::Progress, watch::Watch};
 pub use self::{
     change::NotStarted,
     cookie::HOPS,
@@ -73,6 +75,7 @@ struct Shared {
     settings: config::session::Session,
     cookies: Cookies,
     keys: Keys,
+    memo: Memo,
     store: Store,
     near: Near,
     activity: Activity,
@@ -104,6 +107,7 @@ impl Sessions {
             cookies: Cookies::new(portal, settings.domain.as_deref()),
             settings,
             keys,
+            memo: Memo::new(),
             near: if store.shared() { Near::closed() } else { Near::open() },
             store,
             activity: Activity::default(),

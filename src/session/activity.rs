@@ -94,9 +94,16 @@ impl Activity {
         pulse
     }
 
-    /// The session is used now.
+    /// The session is used now. On every request: a busy session only reads what threads share, but once a millisecond.
     pub fn beat(&self, pulse: &Arc<Pulse>, now: UnixMillis) {
-        if pulse.seen.fetch_max(now.0, Ordering::SeqCst) < now.0 && !pulse.queued.swap(true, Ordering::SeqCst) {
+        // Whoever noted this millisecond has queued it.
+        if pulse.seen.load(Ordering::Relaxed) >= now.0 {
+            return;
+        }
+        // Noted first, then looked at; `written` does it the other way round (hence one order over both atomics), so that a
+        // use during a write is seen by one or the other.
+        pulse.seen.fetch_max(now.0, Ordering::SeqCst);
+        if !pulse.queued.load(Ordering::SeqCst) && !pulse.queued.swap(true, Ordering::SeqCst) {
             self.unwritten().insert(pulse.sid.clone(), Arc::clone(pulse));
         }
     }

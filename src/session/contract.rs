@@ -15,7 +15,10 @@ use tempfile::TempDir;
 
 use super::{Keys, Live, NotStarted, Redis, Resumed, Sessions, Store};
 use crate::{
-    config::{portal::PortalUrl, session::Session},
+    config::{
+        portal::PortalUrl,
+        session::{Redis as Servers, Session},
+    },
     identity::{Authenticated, Method, Shown, account::Account},
     world::{Clock, Entropy},
 };
@@ -123,7 +126,7 @@ pub(super) fn room(store: &Store, clock: &Clock, settings: &Session) -> Sessions
 }
 
 pub(super) fn redis_store(url: &str, prefix: &str) -> Store {
-    Store::Redis(Arc::new(Redis::new(url, prefix).unwrap()))
+    Store::Redis(Arc::new(Redis::new(&Servers::parse(url).unwrap(), prefix).unwrap()))
 }
 
 pub(super) fn redis_url() -> String {

@@ -2,27 +2,44 @@
 //!
 //! A miss takes a fill guard *before* it asks the store; a write removes the key *after* the store has changed. A fill
 //! that a removal overtakes is used once and not kept, so that nothing stale stays (measured in the design: 0 of 384).
-//! Only the embedded store, whose one writer is this process, stands behind it; with Redis every request reads through
-//! until its invalidation link exists (`CLIENT TRACKING … BCAST`: its pushes will call [`Near::remove`] and
-//! [`Near::clear`], and [`Near::open`] will follow the link's heartbeat).
+//! In front of the embedded store, whose one writer is this process, it is always open. In front of Redis it is open on a
+//! *lease*: `tracking.rs` prolongs it with every heartbeat of the link that tells of changes; when that misses one, the cache
+//! is emptied and closed. Readers look at the lease themselves, so that a stalled heartbeat task prolongs nothing.
 
-use std::sync::Arc;
+use std::{
+    hash::{BuildHasherDefault, Hasher},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
-use quick_cache::sync::{Cache, PlaceholderGuard};
+use quick_cache::{
+    UnitWeighter,
+    sync::{Cache, DefaultLifecycle, PlaceholderGuard},
+};
 
 use super::{activity::Pulse, id::Key, record::Record};
+use crate::world::UnixMillis;
 
 /// A session as this process knows it.
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
     pub record: Arc<Record>,
     pub pulse: Arc<Pulse>,
+    pub read_at: UnixMillis,
 }
 
-/// A bounded cache in front of a store; closed, it holds nothing.
+/// A bounded cache in front of a store; closed, it gives and keeps nothing.
 #[derive(Debug)]
 pub(crate) struct Near {
-    cache: Option<Cache<Key, Known>>,
+    cache: Cache<Key, Known, UnitWeighter, Hashing>,
+    /// Until when what it holds may be given out, in Unix milliseconds.
+    lease: AtomicI64,
+    /// Counts links; changes under `turn` only.
+    link: AtomicU64,
+    turn: Mutex<()>,
 }
 
 /// The right to put what the store answers into the cache, unless a removal comes first.
@@ -30,94 +47,231 @@ pub(crate) enum Fill<'a> {
     /// Known already (or just filled by somebody else).
     Known(Known),
     /// Ask the store, then [`Fill::put`].
-    Ask(Box<PlaceholderGuard<'a, Key, Known, quick_cache::UnitWeighter, quick_cache::DefaultHashBuilder, Lifecycle>>),
+    Ask(Box<Asking<'a>>),
     /// Ask the store; nothing is kept.
     Through,
 }
 
-type Lifecycle = quick_cache::sync::DefaultLifecycle<Key, Known>;
+/// A fill under way.
+pub(crate) struct Asking<'a> {
+    near: &'a Near,
+    link: u64,
+    key: Key,
+    guard: PlaceholderGuard<'a, Key, Known, UnitWeighter, Hashing, DefaultLifecycle<Key, Known>>,
+}
+
+impl Known {
+    /// Not asked about for so long that even a cache that is told of every change asks again.
+    pub fn old(&self, now: UnixMillis) -> bool {
+        now.since(self.read_at) > OLDEST
+    }
+}
 
 impl Near {
     /// A cache that keeps what it is given.
     pub fn open() -> Self {
-        Self { cache: Some(Cache::new(CAPACITY)) }
+        Self::leased(i64::MAX)
     }
 
-    /// A cache that keeps nothing.
+    /// A cache that keeps nothing until a link has begun and its lease is prolonged.
     pub fn closed() -> Self {
-        Self { cache: None }
+        Self::leased(i64::MIN)
+    }
+
+    fn leased(until: i64) -> Self {
+        let hashing = Hashing::default();
+        Self {
+            cache: Cache::with(CAPACITY, CAPACITY as u64, UnitWeighter, hashing, DefaultLifecycle::default()),
+            lease: AtomicI64::new(until),
+            link: AtomicU64::new(0),
+            turn: Mutex::default(),
+        }
+    }
+
+    /// Whether what it holds may be given out.
+    pub fn live(&self, now: UnixMillis) -> bool {
+        now.0 < self.lease.load(Ordering::Acquire)
     }
 
     /// A warm lookup.
-    pub fn get(&self, key: &Key) -> Option<Known> {
-        self.cache.as_ref()?.get(key)
+    pub fn get(&self, key: &Key, now: UnixMillis) -> Option<Known> {
+        if self.live(now) { self.cache.get(key) } else { None }
     }
 
     /// A miss: the cached answer of somebody who asked first, or the right to fill it.
-    pub async fn fill(&self, key: &Key) -> Fill<'_> {
-        match &self.cache {
-            None => Fill::Through,
-            Some(cache) => match cache.get_value_or_guard_async(key).await {
-                Ok(known) => Fill::Known(known),
-                Err(guard) => Fill::Ask(Box::new(guard)),
-            },
+    pub async fn fill(&self, key: &Key, now: UnixMillis) -> Fill<'_> {
+        // Read before the lease is looked at: if the link changes after this, the answer is not kept.
+        let link = self.link.load(Ordering::Acquire);
+        if !self.live(now) {
+            return Fill::Through;
+        }
+        match self.cache.get_value_or_guard_async(key).await {
+            Ok(known) => Fill::Known(known),
+            Err(guard) => Fill::Ask(Box::new(Asking { near: self, link, key: *key, guard })),
         }
     }
 
     /// The store has changed under this key: forget it, and let no fill under way come after.
     pub fn remove(&self, key: &Key) {
-        if let Some(cache) = &self.cache {
-            cache.remove(key);
+        self.cache.remove(key);
+    }
+
+    /// Everything in the store may have changed.
+    pub fn clear(&self) {
+        self.cache.clear();
+    }
+
+    /// A new link is being made; its number. What older links said counts no more.
+    pub fn begin(&self) -> u64 {
+        let _turn = self.turn();
+        self.close()
+    }
+
+    /// This link is alive: what the cache holds may be given out until then.
+    pub fn prolong(&self, link: u64, until: UnixMillis) {
+        let _turn = self.turn();
+        if self.link.load(Ordering::Acquire) == link {
+            self.lease.store(until.0, Ordering::Release);
         }
+    }
+
+    /// This link is dead: empty and closed.
+    pub fn shut(&self, link: u64) {
+        let _turn = self.turn();
+        if self.link.load(Ordering::Acquire) == link {
+            self.close();
+        }
+    }
+
+    fn close(&self) -> u64 {
+        self.lease.store(i64::MIN, Ordering::Release);
+        let link = self.link.fetch_add(1, Ordering::AcqRel) + 1;
+        // After the number has changed: a fill that comes later sees the change and takes its answer out again.
+        self.cache.clear();
+        link
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Fill<'_> {
-    /// Keeps an answer, unless a removal came first.
+    /// Keeps an answer, unless a removal or the end of the link came first.
     pub fn put(self, known: &Known) {
-        if let Self::Ask(guard) = self {
-            // Refused when the key was removed meanwhile: then the answer is used once and not kept.
-            let _ = guard.insert(known.clone());
+        let Self::Ask(asking) = self else { return };
+        let Asking { near, link, key, guard } = *asking;
+        let same = || near.link.load(Ordering::Acquire) == link;
+        // Refused when the key was removed meanwhile: then the answer is used once and not kept.
+        if same() && guard.insert(known.clone()).is_ok() && !same() {
+            near.remove(&key);
         }
+    }
+}
+
+/// A key is a SHA-256 already: its first bytes are as good as any hash of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct FirstBytes(u64);
+
+type Hashing = BuildHasherDefault<FirstBytes>;
+
+impl Hasher for FirstBytes {
+    fn write(&mut self, bytes: &[u8]) {
+        // Keys write one number; whatever else is hashed is still hashed to something.
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 
 /// Sessions kept in memory; about 1 KiB each.
 const CAPACITY: usize = 50_000;
+/// However well informed, a cache asks again after this long.
+const OLDEST: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::UnixMillis;
+
+    const KEY: Key = Key([1; 32]);
+    const NOW: UnixMillis = UnixMillis(0);
 
     fn known() -> Known {
         let record = Arc::new(Record::for_testing());
-        let pulse = Arc::new(Pulse::new(&record, Key([1; 32]), UnixMillis(0)));
-        Known { record, pulse }
+        let pulse = Arc::new(Pulse::new(&record, KEY, NOW));
+        Known { record, pulse, read_at: NOW }
+    }
+
+    async fn filled(near: &Near) {
+        near.fill(&KEY, NOW).await.put(&known());
     }
 
     #[tokio::test]
     async fn a_fill_overtaken_by_a_removal_is_not_kept() {
         let near = Near::open();
-        let fill = near.fill(&Key([1; 32])).await;
-        near.remove(&Key([1; 32]));
+        let fill = near.fill(&KEY, NOW).await;
+        near.remove(&KEY);
         fill.put(&known());
-        assert!(near.get(&Key([1; 32])).is_none());
+        assert!(near.get(&KEY, NOW).is_none());
     }
 
     #[tokio::test]
     async fn an_undisturbed_fill_is_kept() {
         let near = Near::open();
-        near.fill(&Key([1; 32])).await.put(&known());
-        assert!(near.get(&Key([1; 32])).is_some());
-        near.remove(&Key([1; 32]));
-        assert!(near.get(&Key([1; 32])).is_none());
+        filled(&near).await;
+        assert!(near.get(&KEY, NOW).is_some());
+        near.remove(&KEY);
+        assert!(near.get(&KEY, NOW).is_none());
     }
 
     #[tokio::test]
     async fn a_closed_cache_keeps_nothing() {
         let near = Near::closed();
-        near.fill(&Key([1; 32])).await.put(&known());
-        assert!(near.get(&Key([1; 32])).is_none());
+        filled(&near).await;
+        near.prolong(near.begin(), UnixMillis(900));
+        assert!(near.get(&KEY, NOW).is_none());
+    }
+
+    #[tokio::test]
+    async fn nothing_is_given_out_past_the_lease() {
+        let near = Near::closed();
+        let link = near.begin();
+        near.prolong(link, UnixMillis(900));
+        filled(&near).await;
+        assert!(near.get(&KEY, UnixMillis(899)).is_some());
+        assert!(near.get(&KEY, UnixMillis(900)).is_none());
+        near.prolong(link, UnixMillis(1_800));
+        assert!(near.get(&KEY, UnixMillis(900)).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_dead_link_empties_the_cache_and_prolongs_nothing() {
+        let near = Near::closed();
+        let link = near.begin();
+        near.prolong(link, UnixMillis(900));
+        filled(&near).await;
+        near.shut(link);
+        near.prolong(link, UnixMillis(900));
+        assert!(!near.live(NOW));
+        near.prolong(near.begin(), UnixMillis(900));
+        assert!(near.get(&KEY, NOW).is_none());
+    }
+
+    #[tokio::test]
+    async fn an_answer_asked_for_under_an_older_link_is_not_kept() {
+        let near = Near::closed();
+        near.prolong(near.begin(), UnixMillis(900));
+        let fill = near.fill(&KEY, NOW).await;
+        near.prolong(near.begin(), UnixMillis(900));
+        fill.put(&known());
+        assert!(near.get(&KEY, NOW).is_none());
     }
 }

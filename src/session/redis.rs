@@ -25,9 +25,7 @@ use super::{
     scripts::Scripts,
     store::{FENCE_SPAN, Fresh, NotOpened, SessionStore, Stored},
 };
-use crate::{
-    config::session::Redis as Servers, identity::account::AccountId, world::UnixMillis,
-};
+use crate::{config::session::Redis as Servers, identity::account::AccountId, world::UnixMillis};
 
 /// A link to the Redis server that holds the sessions.
 pub struct Redis {

@@ -41,14 +41,13 @@ impl Sessions {
     /// Who sent these fields. Never blocks a data thread: misses are answered on the service runtime.
     pub async fn resume(&self, fields: &HeaderMap, now: UnixMillis) -> Resumed {
         let shared = &self.shared;
-        let id = match shared.cookies.session.read(fields) {
+        let key = match shared.cookies.session.read(fields) {
             Presented::Absent => return Resumed::Absent,
             Presented::Ambiguous => return Resumed::Invalid { ended: false },
-            Presented::Once(value) => id::open(&shared.keys, Purpose::Session, value),
+            Presented::Once(value) => shared.key(value),
         };
-        let Some(id) = id else { return Resumed::Invalid { ended: false } };
-        let key = Key::of(&id);
-        if let Some(live) = shared.near.get(&key).and_then(|known| shared.admit(known, key, now)) {
+        let Some(key) = key else { return Resumed::Invalid { ended: false } };
+        if let Some(live) = shared.near.get(&key, now).and_then(|known| shared.admit(known, key, now)) {
             shared.lookups.hits.add();
             return Resumed::Live(live);
         }
@@ -69,9 +68,14 @@ impl Sessions {
 }
 
 impl Shared {
-    /// A live session, its use noted; `None` when a deadline has passed.
+    /// The store's key of a cookie that we made.
+    fn key(&self, value: &[u8]) -> Option<Key> {
+        self.memo.key(value, |value| id::open(&self.keys, Purpose::Session, value).map(|id| Key::of(&id)))
+    }
+
+    /// A live session, its use noted; `None` when a deadline has passed, or when the store has to be asked again.
     fn admit(&self, known: Known, key: Key, now: UnixMillis) -> Option<Live> {
-        if known.record.deadline(known.pulse.seen()) <= now {
+        if known.old(now) || known.record.deadline(known.pulse.seen()) <= now {
             return None;
         }
         self.activity.beat(&known.pulse, now);
@@ -79,14 +83,15 @@ impl Shared {
         Some(Live { record: known.record, idle_expires_at, key, pulse: known.pulse })
     }
 
-    /// Asks the store, through the near cache. What memory holds as run out is asked anew.
+    /// Asks the store, through the near cache. What memory holds as run out, or has held for long,
+    /// is asked anew.
     pub(super) async fn look_up(&self, key: Key, now: UnixMillis) -> Result<Option<Known>, Unreachable> {
-        if let Some(known) = self.near.get(&key)
-            && known.record.deadline(known.pulse.seen()) <= now
+        if let Some(known) = self.near.get(&key, now)
+            && (known.old(now) || known.record.deadline(known.pulse.seen()) <= now)
         {
             self.near.remove(&key);
         }
-        let fill = match self.near.fill(&key).await {
+        let fill = match self.near.fill(&key, now).await {
             Fill::Known(known) => return Ok(Some(known)),
             fill => fill,
         };
@@ -104,7 +109,7 @@ impl Shared {
         // Without stored activity the session is idle, unless this process has seen it used since.
         let active_at = stored.active_at.unwrap_or(UnixMillis(i64::MIN));
         let pulse = self.activity.pulse(&stored.record, key, active_at);
-        Known { record: Arc::new(stored.record), pulse }
+        Known { record: Arc::new(stored.record), pulse, read_at: self.clock.now() }
     }
 }
 

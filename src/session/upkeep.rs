@@ -2,15 +2,20 @@
 
 use std::{
     sync::{Arc, Weak},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use super::{Sessions, Shared, Unreachable, activity::Beat, store::SessionStore};
+use tokio::time::{sleep, timeout};
+
+use super::{Sessions, Shared, Store, Unreachable, activity::Beat, store::SessionStore, tracking};
 
 /// Begins the tasks; they end when the last [`Sessions`] is gone.
 pub(super) fn begin(shared: &Arc<Shared>) {
     let room = Arc::downgrade(shared);
-    shared.service.spawn(every(LOOK, room.clone(), async |shared: Arc<Shared>| shared.look_after(None).await));
+    shared.service.spawn(watch(room.clone()));
+    if let Store::Redis(redis) = &shared.store {
+        shared.service.spawn(tracking::keep(room.clone(), Arc::clone(redis)));
+    }
     // A quarter of the write interval, so that activity is written when it is due and not much later.
     let write = (shared.settings.idle.min(shared.settings.remember) / 16).clamp(WRITE_SOONEST, WRITE_LATEST);
     shared.service.spawn(every(write, room.clone(), async |shared: Arc<Shared>| shared.write_activity(false).await));
@@ -55,12 +60,27 @@ impl Shared {
     }
 }
 
+/// Looks after what is watched: a few times a second, and at once when something is told about it.
+async fn watch(room: Weak<Shared>) {
+    let Some(told) = room.upgrade().map(|shared| shared.watch.told()) else { return };
+    let mut looked_at = Instant::now();
+    loop {
+        let _ = timeout(LOOK.saturating_sub(looked_at.elapsed()), told.notified()).await;
+        let Some(shared) = room.upgrade() else { return };
+        let round = looked_at.elapsed() >= LOOK;
+        if round {
+            looked_at = Instant::now();
+        }
+        shared.look_after(round).await;
+    }
+}
+
 async fn every<W>(span: Duration, room: Weak<Shared>, mut work: W)
 where
     W: AsyncFnMut(Arc<Shared>),
 {
     loop {
-        tokio::time::sleep(span).await;
+        sleep(span).await;
         let Some(shared) = room.upgrade() else { return };
         work(shared).await;
     }

@@ -1,16 +1,17 @@
 //! Tunnels and streams end with their session.
 //!
-//! What this process revokes is told at once. What other nodes do is found by asking the store for every watched
-//! session in bulk, a few times a second; deadlines are looked at in the same round. Sessions are watched by `sid`: a new
-//! id is no end. A store that does not answer keeps tunnels open for [`GRACE`], then they end (fail closed).
+//! What this process revokes is told at once. What other nodes do, Redis tells (`tracking.rs`): the sessions it names are
+//! asked about at once. While it does not tell, every watched session is asked about in bulk, a few times a second;
+//! deadlines are looked at in the same round. Sessions are watched by `sid`: a new id is no end. A store that does not
+//! answer keeps tunnels open for [`GRACE`], then they end (fail closed).
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::{
     Sessions, Shared, Unreachable,
@@ -24,9 +25,20 @@ use crate::{identity::account::AccountId, world::UnixMillis};
 /// Every session that something in this process watches.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
-    sessions: Mutex<HashMap<Sid, Watched>>,
+    sessions: Mutex<Table>,
+    /// Somebody is to be asked about at once.
+    told: Arc<Notify>,
     /// When the store last said everything that was asked.
     answered_at: Mutex<Option<Instant>>,
+}
+
+/// The watched sessions by both of their names.
+#[derive(Debug, Default)]
+struct Table {
+    by_sid: HashMap<Sid, Watched>,
+    by_key: HashMap<Key, Sid>,
+    /// To be asked about at once.
+    changed: HashSet<Sid>,
 }
 
 #[derive(Debug)]
@@ -45,10 +57,6 @@ impl Sessions {
     /// resolves: a tunnel whose session cannot be asked about ends.
     pub async fn ended(&self, live: &Live) {
         let mut state = self.shared.watch.join(live);
-        // Joined first, then asked: a revocation in between is told by one or the other.
-        let (shared, sid) = (Arc::clone(&self.shared), live.record.sid.clone());
-        let first_look = self.shared.service.spawn(async move { shared.look_after(Some(&sid)).await });
-        drop(first_look);
         loop {
             let over = match &*state.borrow_and_update() {
                 None => true,
@@ -67,47 +75,69 @@ impl Sessions {
 }
 
 impl Watch {
+    /// Joined first, then asked about: a revocation in between is told by one or the other.
     fn join(&self, live: &Live) -> watch::Receiver<Option<Arc<Record>>> {
-        let mut sessions = self.sessions();
-        let watched = sessions.entry(live.record.sid.clone()).or_insert_with(|| Watched {
-            key: live.key,
-            account: live.record.account.clone(),
-            pulse: Arc::clone(&live.pulse),
-            state: watch::Sender::new(Some(Arc::clone(&live.record))),
-        });
-        watched.state.subscribe()
+        let mut table = self.table();
+        let sid = &live.record.sid;
+        let receiver = match table.by_sid.get(sid) {
+            Some(watched) => watched.state.subscribe(),
+            None => table.insert(live),
+        };
+        table.changed.insert(sid.clone());
+        self.told.notify_one();
+        receiver
+    }
+
+    /// Wakes whoever looks after what has changed.
+    pub fn told(&self) -> Arc<Notify> {
+        Arc::clone(&self.told)
+    }
+
+    /// The store tells that this record has changed.
+    pub fn changed(&self, key: &Key) {
+        let mut table = self.table();
+        if let Some(sid) = table.by_key.get(key).cloned() {
+            table.changed.insert(sid);
+            self.told.notify_one();
+        }
+    }
+
+    /// Every record may have changed.
+    pub fn all_changed(&self) {
+        let mut table = self.table();
+        let all: Vec<Sid> = table.by_sid.keys().cloned().collect();
+        if !all.is_empty() {
+            table.changed.extend(all);
+            self.told.notify_one();
+        }
     }
 
     /// This session is over.
     pub fn end(&self, sid: &Sid) {
-        if let Some(watched) = self.sessions().remove(sid) {
+        if let Some(watched) = self.table().remove(sid) {
             watched.state.send_replace(None);
         }
     }
 
     /// An account's sessions proved before `generation` are over, all but one.
     pub fn end_account(&self, account: &AccountId, except: Option<&Sid>, generation: i64) {
-        self.sessions().retain(|sid, watched| {
+        let over = self.table().remove_where(|sid, watched| {
             let older = watched.state.borrow().as_ref().is_none_or(|record| record.proved < generation);
-            let over = watched.account == *account && Some(sid) != except && older;
-            if over {
-                watched.state.send_replace(None);
-            }
-            !over
+            watched.account == *account && Some(sid) != except && older
         });
+        for watched in over {
+            watched.state.send_replace(None);
+        }
     }
 
     /// This session has a new id.
     pub fn moved(&self, sid: &Sid, key: Key) {
-        if let Some(watched) = self.sessions().get_mut(sid) {
-            watched.key = key;
-            watched.pulse.moved(key);
-        }
+        self.table().moved(sid, key);
     }
 
     /// This session has a new record.
     pub fn rewritten(&self, sid: &Sid, record: Arc<Record>) {
-        if let Some(watched) = self.sessions().get(sid) {
+        if let Some(watched) = self.table().by_sid.get(sid) {
             watched.state.send_if_modified(|state| {
                 let changed = state.as_ref().is_some_and(|old| old.generation <= record.generation && *old != record);
                 if changed {
@@ -120,19 +150,26 @@ impl Watch {
 
     /// Drops what nobody waits for any more.
     fn tidy(&self) {
-        self.sessions().retain(|_, watched| watched.state.receiver_count() > 0);
+        self.table().remove_where(|_, watched| watched.state.receiver_count() == 0);
     }
 
-    /// The watched sessions that have to be asked about: all of a shared store, else those whose deadline has come.
-    fn to_ask(&self, only: Option<&Sid>, shared: bool, now: UnixMillis) -> Vec<(Sid, Key, AccountId)> {
-        self.sessions()
+    /// The watched sessions that have to be asked about, and no more told of: what changed; in a round also what has come to its
+    /// deadline; and `all`, where nobody tells of changes.
+    fn to_ask(&self, round: bool, all: bool, now: UnixMillis) -> Vec<(Sid, Key, AccountId)> {
+        let mut table = self.table();
+        let changed = std::mem::take(&mut table.changed);
+        let due = |watched: &Watched| watched.deadline().is_none_or(|deadline| deadline <= now);
+        table
+            .by_sid
             .iter()
-            .filter(|(sid, watched)| match only {
-                Some(only) => *sid == only,
-                None => shared || watched.deadline().is_none_or(|deadline| deadline <= now),
-            })
+            .filter(|(sid, watched)| changed.contains(*sid) || (round && (all || due(watched))))
             .map(|(sid, watched)| (sid.clone(), watched.key, watched.account.clone()))
             .collect()
+    }
+
+    /// These were not answered: they are asked about again, in the next round.
+    fn unanswered(&self, asked: Vec<(Sid, Key, AccountId)>) {
+        self.table().changed.extend(asked.into_iter().map(|(sid, ..)| sid));
     }
 
     /// The store said everything that was asked.
@@ -146,8 +183,39 @@ impl Watch {
         GRACE.saturating_sub(answered_at.get_or_insert_with(Instant::now).elapsed())
     }
 
-    fn sessions(&self) -> MutexGuard<'_, HashMap<Sid, Watched>> {
+    fn table(&self) -> MutexGuard<'_, Table> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn insert(&mut self, live: &Live) -> watch::Receiver<Option<Arc<Record>>> {
+        let (state, receiver) = watch::channel(Some(Arc::clone(&live.record)));
+        let (sid, account) = (live.record.sid.clone(), live.record.account.clone());
+        self.by_key.insert(live.key, sid.clone());
+        self.by_sid.insert(sid, Watched { key: live.key, account, pulse: Arc::clone(&live.pulse), state });
+        receiver
+    }
+
+    fn moved(&mut self, sid: &Sid, key: Key) {
+        if let Some(watched) = self.by_sid.get_mut(sid) {
+            watched.pulse.moved(key);
+            self.by_key.remove(&std::mem::replace(&mut watched.key, key));
+            self.by_key.insert(key, sid.clone());
+        }
+    }
+
+    fn remove(&mut self, sid: &Sid) -> Option<Watched> {
+        let watched = self.by_sid.remove(sid)?;
+        self.by_key.remove(&watched.key);
+        self.changed.remove(sid);
+        Some(watched)
+    }
+
+    fn remove_where(&mut self, gone: impl Fn(&Sid, &Watched) -> bool) -> Vec<Watched> {
+        let gone: Vec<Sid> =
+            self.by_sid.iter().filter(|(sid, watched)| gone(sid, watched)).map(|(sid, _)| sid.clone()).collect();
+        gone.iter().filter_map(|sid| self.remove(sid)).collect()
     }
 }
 
@@ -158,18 +226,17 @@ impl Watched {
 }
 
 impl Shared {
-    /// One round over the watched sessions, or over one that just joined.
-    pub(super) async fn look_after(&self, only: Option<&Sid>) {
-        self.watch.tidy();
-        let asked = self.watch.to_ask(only, self.store.shared(), self.clock.now());
-        if only.is_some() {
-            // What fails here is asked again in the next round.
-            let _ = self.judge(&asked).await;
-            return;
+    /// Asks about what has changed; in a `round` also about all else that has to be asked about.
+    pub(super) async fn look_after(&self, round: bool) {
+        if round {
+            self.watch.tidy();
         }
+        let now = self.clock.now();
+        let all = self.store.shared() && !self.near.live(now);
+        let asked = self.watch.to_ask(round, all, now);
         match tokio::time::timeout(self.watch.grace_left(), self.judge(&asked)).await {
             Ok(Ok(())) => self.watch.answered(),
-            Ok(Err(_)) if !self.watch.grace_left().is_zero() => {}
+            Ok(Err(_)) if !self.watch.grace_left().is_zero() => self.watch.unanswered(asked),
             Ok(Err(_)) | Err(_) => {
                 tracing::warn!(tunnels = asked.len(), "the session store does not answer: tunnels end");
                 for (sid, ..) in &asked {

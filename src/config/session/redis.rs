@@ -67,12 +67,15 @@ impl Redis {
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         // The last `@`: a password that forgot to write %40 still names the right host.
-        let (login, hosts) = authority.rsplit_once('@').map_or((None, authority), |(login, hosts)| (Some(login), hosts));
+        let (login, hosts) =
+            authority.rsplit_once('@').map_or((None, authority), |(login, hosts)| (Some(login), hosts));
         let default_port = if scheme.ends_with("+sentinel") { SENTINEL_PORT } else { PORT };
         let hosts = hosts.split(',').map(|host| Host::parse(host, default_port)).collect::<Result<Vec<_>, _>>()?;
         let (shape, database) = shape(scheme, path)?;
         if shape == Shape::One && hosts.len() > 1 {
-            return Err("`redis://` names one server: several are \"redis+sentinel://…\" or \"redis+cluster://…\"".into());
+            return Err(
+                "`redis://` names one server: several are \"redis+sentinel://…\" or \"redis+cluster://…\"".into()
+            );
         }
         let sentinel_login = sentinel_login(query, &shape)?;
         let login = login.map(Login::parse).transpose()?.unwrap_or_default();
@@ -98,7 +101,8 @@ impl Host {
     /// # Errors
     /// A sentence for the operator.
     pub fn parse(text: &str, default_port: u16) -> Result<Self, String> {
-        let url = url::Url::parse(&format!("redis://{text}")).map_err(|error| format!("{FORMS} ({error}; {ESCAPES})"))?;
+        let url =
+            url::Url::parse(&format!("redis://{text}")).map_err(|error| format!("{FORMS} ({error}; {ESCAPES})"))?;
         let plain = url.username().is_empty() && url.path().is_empty() && url.fragment().is_none();
         let name = url.host_str().filter(|name| plain && !name.is_empty());
         let name = name.ok_or_else(|| format!("it names no host where one belongs: {FORMS}"))?;
@@ -120,7 +124,8 @@ impl Login {
     fn parse(text: &str) -> Result<Self, String> {
         let (user, password) = text.split_once(':').map_or((text, None), |(user, password)| (user, Some(password)));
         let user = Some(decoded(user)?).filter(|user| !user.is_empty());
-        let password = password.map(decoded).transpose()?.filter(|password| !password.is_empty()).map(SecretString::from);
+        let password =
+            password.map(decoded).transpose()?.filter(|password| !password.is_empty()).map(SecretString::from);
         if user.is_some() && password.is_none() {
             return Err("it names a user without a password: write \"user:password@\" or \":password@\"".into());
         }

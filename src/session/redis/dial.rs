@@ -57,9 +57,7 @@ impl Dialer {
         match (&self.servers.shape, asked) {
             (Shape::One, [host, ..]) => Ok(host.clone()),
             (_, []) => Err(io::Error::from(io::ErrorKind::InvalidInput).into()),
-            (Shape::Sentinel(primary), hosts) => {
-                first(hosts.iter().map(|host| self.ask_sentinel(host, primary))).await
-            }
+            (Shape::Sentinel(primary), hosts) => first(hosts.iter().map(|host| self.ask_sentinel(host, primary))).await,
             (_, hosts) => first(hosts.iter().map(|host| self.ask_node(host))).await,
         }
     }
@@ -82,7 +80,11 @@ impl Dialer {
             Shape::Sentinel(_) => {
                 let role: Vec<Value> = ::redis::cmd("ROLE").query_async(link).await?;
                 let primary = matches!(role.first(), Some(Value::BulkString(name)) if name == b"master");
-                if primary { Ok(()) } else { Err((ErrorKind::Client, "this server is not the primary (any more)").into()) }
+                if primary {
+                    Ok(())
+                } else {
+                    Err((ErrorKind::Client, "this server is not the primary (any more)").into())
+                }
             }
         }
     }
@@ -94,7 +96,8 @@ impl Dialer {
         let mut question = ::redis::cmd("SENTINEL");
         question.arg("get-master-addr-by-name").arg(primary);
         let found: Option<(String, u16)> = question.query_async(&mut wire.connection).await?;
-        let (name, port) = found.ok_or((ErrorKind::MasterNameNotFoundBySentinel, "Sentinel knows no primary of that name"))?;
+        let (name, port) =
+            found.ok_or((ErrorKind::MasterNameNotFoundBySentinel, "Sentinel knows no primary of that name"))?;
         Ok(Host { name, port })
     }
 
@@ -108,7 +111,12 @@ impl Dialer {
         Host::parse(&moved, host.port).map_err(|_| error)
     }
 
-    async fn wire(&self, host: &Host, greeting: &RedisConnectionInfo, config: AsyncConnectionConfig) -> RedisResult<Wire> {
+    async fn wire(
+        &self,
+        host: &Host,
+        greeting: &RedisConnectionInfo,
+        config: AsyncConnectionConfig,
+    ) -> RedisResult<Wire> {
         let connect = async {
             let stream = TcpStream::connect((host.name.as_str(), host.port)).await?;
             stream.set_nodelay(true)?;

@@ -84,7 +84,9 @@ fn told(push: &PushInfo, prefix: &str, hear: &impl Fn(Heard)) {
         (PushKind::Invalidate, Some(Value::Array(names))) => {
             for name in names {
                 match name {
-                    Value::BulkString(name) => named(name, prefix).into_iter().for_each(|key| hear(Heard::Changed(key))),
+                    Value::BulkString(name) => {
+                        named(name, prefix).into_iter().for_each(|key| hear(Heard::Changed(key)))
+                    }
                     _ => hear(Heard::Everything),
                 }
             }

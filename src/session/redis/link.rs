@@ -85,7 +85,11 @@ impl Links {
                 Err(failure) => failure,
             };
             let Some(number) = number else { return Err(error) };
-            if self.again(number, &error) { self.ask_once(&question).await.map_err(|(number, error)| self.failed(number, error)) } else { Err(error) }
+            if self.again(number, &error) {
+                self.ask_once(&question).await.map_err(|(number, error)| self.failed(number, error))
+            } else {
+                Err(error)
+            }
         };
         let answer = tokio::time::timeout(WHOLE, whole).await;
         answer.unwrap_or_else(|_| Err(timed_out())).map_err(Unreachable::from)
@@ -162,7 +166,11 @@ impl Links {
     /// Whether that server still is the one, by its own word and by the other link's.
     pub async fn confirm(&self, seat: u64, wire: &mut Wire) -> RedisResult<()> {
         self.dialer.confirm(wire).await?;
-        if seat == self.seat() { Ok(()) } else { Err((ErrorKind::Client, "another server holds the sessions now").into()) }
+        if seat == self.seat() {
+            Ok(())
+        } else {
+            Err((ErrorKind::Client, "another server holds the sessions now").into())
+        }
     }
 
     /// Returns when the seat may have changed.
