@@ -30,6 +30,8 @@ mod watch;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
+mod figures;
+#[cfg(test)]
 mod model;
 
 use std::sync::{

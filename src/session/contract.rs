@@ -1,11 +1,14 @@
-//! One contract, held by both backends: every fact below is run on SQLite in a folder of its own and on a real Redis
-//! under a key prefix of its own.
+//! One contract, held by every backend: each fact below is run on SQLite in a folder of its own, on a real Redis and on a
+//! Redis Cluster under a key prefix of its own.
 
 mod account;
+pub(super) mod bridge;
 mod faults;
 mod flows;
 mod life;
 mod outbox;
+mod servers;
+pub(super) mod tracking;
 mod tunnels;
 
 use std::{sync::Arc, time::Duration};
@@ -32,6 +35,8 @@ pub(super) struct Setting {
     folder: Option<TempDir>,
     /// Redis: prefix of this test's keys.
     prefix: String,
+    /// Redis: where other nodes find it.
+    url: String,
 }
 
 impl Setting {
@@ -46,17 +51,26 @@ impl Setting {
         Self::over(redis_store(&redis_url(), &prefix), None, prefix)
     }
 
+    pub async fn cluster() -> Self {
+        let url = tokio::task::spawn_blocking(servers::cluster_url).await.unwrap();
+        // A tag of each test's own: the tests fill all nodes.
+        let prefix = format!("{{test:{}}}:", uuid::Uuid::new_v4());
+        let setting = Self::over(redis_store(url, &prefix), None, prefix);
+        Self { url: url.to_owned(), ..setting }
+    }
+
     pub fn over(store: Store, folder: Option<TempDir>, prefix: String) -> Self {
         // Redis has a clock of its own, so ours starts where it stands.
         let clock = Clock::manual(Clock::System.now());
         let settings = Session::default();
         let sessions = room(&store, &clock, &settings);
-        Self { sessions, store, clock, settings, folder, prefix }
+        let url = std::env::var("VESTIBULE_TEST_REDIS").unwrap_or_default();
+        Self { sessions, store, clock, settings, folder, prefix, url }
     }
 
     /// Another process over the same store: for SQLite this one has to close first.
     pub async fn restarted(self) -> Self {
-        let Self { sessions, store, clock, settings, folder, prefix } = self;
+        let Self { sessions, store, clock, settings, folder, prefix, url } = self;
         sessions.flush().await;
         drop(sessions);
         let store = match (store, &folder) {
@@ -67,15 +81,15 @@ impl Setting {
                 drop(file);
                 Store::embedded(folder.path()).await.unwrap()
             }
-            _ => redis_store(&redis_url(), &prefix),
+            _ => redis_store(&url, &prefix),
         };
         let sessions = room(&store, &clock, &settings);
-        Self { sessions, store, clock, settings, folder, prefix }
+        Self { sessions, store, clock, settings, folder, prefix, url }
     }
 
     /// Another node over the same Redis.
     pub fn other_node(&self) -> Sessions {
-        room(&redis_store(&redis_url(), &self.prefix), &self.clock, &self.settings)
+        room(&redis_store(&self.url, &self.prefix), &self.clock, &self.settings)
     }
 
     pub fn advance(&self, span: Duration) {
@@ -154,8 +168,8 @@ pub(super) fn changed(account: &Account) -> Account {
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 
-/// Runs each fact on both backends.
-macro_rules! on_both {
+/// Runs each fact on every backend.
+macro_rules! on_all {
     ($($(#[$meta:meta])* async fn $name:ident($setting:ident: Setting) $body:block)+) => {
         $($(#[$meta])* async fn $name($setting: Setting) $body)+
 
@@ -171,6 +185,12 @@ macro_rules! on_both {
                 super::$name(super::Setting::redis().await).await;
             })+
         }
+        mod cluster {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(super::Setting::cluster().await).await;
+            })+
+        }
     };
 }
-use on_both;
+use on_all;

@@ -38,7 +38,7 @@ pub(super) async fn keep(room: Weak<Shared>, redis: Arc<Redis>) {
                         "the link that tells of changed sessions broke: until it is back, Redis is asked at every request"
                     );
                 }
-                AGAIN
+                if lived { AT_ONCE } else { AGAIN }
             }
             End::Refused(error) => {
                 if !said {
@@ -114,7 +114,8 @@ const BEAT: Duration = Duration::from_millis(400);
 const LEASE: Duration = Duration::from_millis(900);
 /// To make a link.
 const OPEN: Duration = Duration::from_secs(3);
-/// Before the next one is made.
-const AGAIN: Duration = Duration::from_millis(50);
+/// Before the next one is made: after one that lived, after one that could not be made.
+const AT_ONCE: Duration = Duration::from_millis(50);
+const AGAIN: Duration = Duration::from_millis(250);
 /// Before a server that does not track is asked again: it may have been replaced.
 const LATER: Duration = Duration::from_secs(30);

@@ -19,6 +19,7 @@ mod getting_in;
 mod layers;
 mod limits;
 mod metrics;
+mod near_cache;
 mod passwords;
 mod profile;
 mod protocols;

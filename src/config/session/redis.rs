@@ -63,6 +63,9 @@ impl Redis {
     /// A sentence for the operator that does not repeat the URL.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (scheme, rest) = text.trim().split_once("://").ok_or(FORMS)?;
+        if rest.contains('#') {
+            return Err(format!("{FORMS} ({ESCAPES})"));
+        }
         let tls = scheme.starts_with("rediss");
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));

@@ -3,7 +3,7 @@
 use super::*;
 use crate::session::{Sid, store::SessionStore};
 
-on_both! {
+on_all! {
     async fn ending_an_account_ends_its_sessions_and_no_others(setting: Setting) {
         let bob = Account::for_testing("bob");
         let (first, second) = (setting.sign_in(&ada()).await, setting.sign_in(&ada()).await);

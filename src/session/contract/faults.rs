@@ -1,94 +1,15 @@
 //! Redis slow, silent, away, emptied, or holding what is not ours.
 
-use std::{
-    net::SocketAddr,
-    sync::atomic::{AtomicBool, Ordering},
-    time::Instant,
-};
+use std::{sync::atomic::Ordering, time::Instant};
 
 use futures_util::FutureExt;
-use tokio::net::{TcpListener, TcpStream};
 
-use super::*;
+use super::{bridge::Bridge, *};
 use crate::session::store::SessionStore;
-
-/// A way to Redis that tests can break: refuse, or swallow everything.
-pub(super) struct Bridge {
-    address: SocketAddr,
-    silent: Arc<AtomicBool>,
-    task: tokio::task::JoinHandle<()>,
-}
-
-impl Bridge {
-    pub async fn at(address: SocketAddr) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let silent = Arc::new(AtomicBool::new(false));
-        let target = redis_url().trim_start_matches("redis://").trim_end_matches('/').to_owned();
-        let flag = Arc::clone(&silent);
-        let task = tokio::spawn(async move {
-            let mut open = tokio::task::JoinSet::new();
-            while let Ok((client, _)) = listener.accept().await {
-                let (flag, target) = (Arc::clone(&flag), target.clone());
-                open.spawn(async move { carry(client, &target, &flag).await });
-            }
-        });
-        Self { address, silent, task }
-    }
-
-    pub fn url(&self) -> String {
-        format!("redis://{}", self.address)
-    }
-
-    /// Every connection breaks, new ones are refused.
-    pub async fn down(self) -> SocketAddr {
-        self.task.abort();
-        let _ = self.task.await;
-        self.address
-    }
-}
-
-/// Carries bytes both ways, unless silent: then nothing more arrives anywhere, and nothing closes.
-async fn carry(client: TcpStream, target: &str, silent: &AtomicBool) {
-    let Ok(server) = TcpStream::connect(target).await else { return };
-    let _ = (client.set_nodelay(true), server.set_nodelay(true));
-    let (mut client_in, mut client_out) = client.into_split();
-    let (mut server_in, mut server_out) = server.into_split();
-    let up = pump(&mut client_in, &mut server_out, silent);
-    let down = pump(&mut server_in, &mut client_out, silent);
-    tokio::select! { () = up => {}, () = down => {} }
-}
-
-async fn pump(
-    from: &mut tokio::net::tcp::OwnedReadHalf,
-    to: &mut tokio::net::tcp::OwnedWriteHalf,
-    silent: &AtomicBool,
-) {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut bytes = [0; 4096];
-    loop {
-        let read = match from.read(&mut bytes).await {
-            Ok(0) | Err(_) => return,
-            Ok(read) => read,
-        };
-        if silent.load(Ordering::SeqCst) {
-            std::future::pending::<()>().await;
-        }
-        if to.write_all(&bytes[..read]).await.is_err() {
-            return;
-        }
-    }
-}
-
-async fn bridged() -> (Setting, Bridge) {
-    let bridge = Bridge::at("127.0.0.1:0".parse().unwrap()).await;
-    let prefix = format!("test:{}:", uuid::Uuid::new_v4());
-    (Setting::over(redis_store(&bridge.url(), &prefix), None, prefix), bridge)
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_is_away_is_unreachable_and_back_at_once() {
-    let (setting, bridge) = bridged().await;
+    let (setting, bridge) = Setting::bridged().await;
     let cookie = setting.sign_in(&ada()).await;
     let address = bridge.down().await;
     let started = Instant::now();
@@ -105,7 +26,7 @@ async fn a_store_that_is_away_is_unreachable_and_back_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_silent_store_is_unreachable_in_bounded_time_and_recovers() {
-    let (setting, bridge) = bridged().await;
+    let (setting, bridge) = Setting::bridged().await;
     let cookie = setting.sign_in(&ada()).await;
     bridge.silent.store(true, Ordering::SeqCst);
     let started = Instant::now();
@@ -117,7 +38,7 @@ async fn a_silent_store_is_unreachable_in_bounded_time_and_recovers() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_made_up_cookie_costs_no_lookup() {
-    let (setting, bridge) = bridged().await;
+    let (setting, bridge) = Setting::bridged().await;
     let cookie = setting.sign_in(&ada()).await;
     bridge.down().await;
     let forged = format!("vestibule-8080={}", "A".repeat(64));
@@ -146,7 +67,7 @@ async fn an_emptied_redis_signs_everyone_out_without_an_error() {
     let keys: Vec<String> =
         ::redis::cmd("KEYS").arg(format!("{}*", setting.prefix)).query_async(&mut redis).await.unwrap();
     let () = ::redis::cmd("DEL").arg(keys).query_async(&mut redis).await.unwrap();
-    assert!(setting.ended(&cookie).await);
+    setting.eventually("the push", async || setting.ended(&cookie).await).await;
     setting.sessions.end(&live).await.unwrap();
     setting.live(&setting.sign_in(&ada()).await).await;
 }
@@ -160,7 +81,7 @@ async fn a_record_that_cannot_be_read_is_no_session_and_stays_where_it_is() {
     let mut redis = ::redis::Client::open(redis_url()).unwrap().get_multiplexed_async_connection().await.unwrap();
     for garbage in [b"".as_slice(), b"{\"sid\":", b"\xff\xfe", b"[]"] {
         let () = ::redis::cmd("SET").arg(&name).arg(garbage).query_async(&mut redis).await.unwrap();
-        assert!(setting.ended(&cookie).await);
+        setting.eventually("the push", async || setting.ended(&cookie).await).await;
         let kept: Vec<u8> = ::redis::cmd("GET").arg(&name).query_async(&mut redis).await.unwrap();
         assert_eq!(kept, garbage);
     }
@@ -186,7 +107,7 @@ async fn a_client_that_goes_away_mid_change_breaks_nothing_off() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tunnel_outlives_a_silent_store_by_five_seconds_and_no_more() {
-    let (setting, bridge) = bridged().await;
+    let (setting, bridge) = Setting::bridged().await;
     let live = setting.live(&setting.sign_in(&ada()).await).await;
     let sessions = setting.sessions.clone();
     let tunnel = tokio::spawn(async move { sessions.ended(&live).await });

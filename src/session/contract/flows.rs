@@ -34,7 +34,7 @@ fn return_to(pending: Option<Pending>) -> Option<String> {
     }
 }
 
-on_both! {
+on_all! {
     async fn what_is_held_waits_is_replaced_and_is_released_once(setting: Setting) {
         let (flow, _) = setting.sessions.new_flow().unwrap();
         let now = setting.clock.now();

@@ -6,7 +6,7 @@ use crate::session::{
     store::{Fresh, SessionStore},
 };
 
-on_both! {
+on_all! {
     async fn a_started_session_is_live_with_what_the_account_says(setting: Setting) {
         let cookie = setting.sign_in(&ada()).await;
         let live = setting.live(&cookie).await;

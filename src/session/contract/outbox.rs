@@ -2,7 +2,7 @@
 
 use secrecy::SecretString;
 
-use super::{faults::Bridge, *};
+use super::{bridge::Bridge, *};
 use crate::{
     config::{accounts::Database, mail::Mail, verify::Verify},
     identity::{self, Identity, people::Addition},
@@ -35,7 +35,7 @@ async fn accounts(folder: &TempDir, clock: &Clock) -> (Identity, Account) {
     (identity, account)
 }
 
-on_both! {
+on_all! {
     async fn a_change_reaches_the_sessions_and_is_then_settled(setting: Setting) {
         let folder = tempfile::tempdir().unwrap();
         let (identity, account) = accounts(&folder, &setting.clock).await;

@@ -18,7 +18,7 @@ async fn stays_open(tunnel: &mut JoinHandle<()>) {
     assert!(timeout(Duration::from_millis(600), tunnel).await.is_err(), "the tunnel ended");
 }
 
-on_both! {
+on_all! {
     async fn a_tunnel_ends_with_sign_out(setting: Setting) {
         let live = setting.live(&setting.sign_in(&ada()).await).await;
         let mut tunnel = tunnel(&setting.sessions, &live);

@@ -163,9 +163,15 @@ impl Links {
         Ok((self.take(host), wire))
     }
 
-    /// Whether that server still is the one, by its own word and by the other link's.
+    /// Whether that server still is the one, by the other link's word and by its own.
     pub async fn confirm(&self, seat: u64, wire: &mut Wire) -> RedisResult<()> {
+        // First without a round trip: what the other link reads elsewhere must not be kept meanwhile.
+        self.seated(seat)?;
         self.dialer.confirm(wire).await?;
+        self.seated(seat)
+    }
+
+    fn seated(&self, seat: u64) -> RedisResult<()> {
         if seat == self.seat() {
             Ok(())
         } else {

@@ -46,6 +46,27 @@ impl Redis {
         redis
     }
 
+    /// A fresh server that speaks TLS only, as `localhost`.
+    pub async fn encrypted(cert: &Path, key: &Path) -> Self {
+        let [port] = free_ports();
+        let child = tied("redis-server")
+            .args(["--bind", "127.0.0.1", "--save", "", "--port", "0", "--tls-port", &port.to_string()])
+            .args(["--tls-auth-clients", "no", "--tls-cert-file"])
+            .arg(cert)
+            .arg("--tls-key-file")
+            .arg(key)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect(HOW);
+        let redis = Self { port, folder: tempfile::tempdir().unwrap(), child: Some(Guarded(child)) };
+        eventually("Redis to answer", Duration::from_secs(10), async || {
+            tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok()
+        })
+        .await;
+        redis
+    }
+
     /// `redis://127.0.0.1:port`
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
