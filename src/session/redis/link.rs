@@ -6,7 +6,10 @@
 
 use std::{
     io,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -23,6 +26,8 @@ pub(super) struct Links {
     /// The listening link looks at the seat when this tells.
     moved: Notify,
     questions: Mutex<Option<Link>>,
+    /// Counts links for questions.
+    made: AtomicU64,
     /// One at a time connects; the others use what it made.
     connecting: tokio::sync::Mutex<()>,
 }
@@ -39,7 +44,7 @@ struct Seat {
 #[derive(Clone)]
 struct Link {
     wire: Wire,
-    /// Counts links, so that one failure drops one link.
+    /// One failure drops one link.
     number: u64,
     seat: u64,
 }
@@ -72,6 +77,7 @@ impl Links {
             seat: Mutex::default(),
             moved: Notify::new(),
             questions: Mutex::default(),
+            made: AtomicU64::default(),
             connecting: tokio::sync::Mutex::default(),
         }
     }
@@ -145,7 +151,7 @@ impl Links {
         }
         let (seat, wire) = self.open(AsyncConnectionConfig::new().set_pipeline_buffer_size(1024)).await?;
         let mut questions = lock(&self.questions);
-        let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
         Ok(questions.insert(Link { wire, number, seat }).clone())
     }
 
@@ -224,7 +230,6 @@ fn timed_out() -> RedisError {
     io::Error::from(io::ErrorKind::TimedOut).into()
 }
 
-static NUMBER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
 /// From a command to its answer.
 const ANSWER: Duration = Duration::from_millis(1_500);
 /// For one question, connecting included.
