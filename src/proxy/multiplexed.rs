@@ -6,7 +6,7 @@
 use std::{
     error::Error,
     future::{Future, poll_fn},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
@@ -19,8 +19,8 @@ use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::watch,
-    time::{Instant, timeout_at},
+    sync::Notify,
+    time::{Instant, sleep},
 };
 use tracing::debug;
 
@@ -31,15 +31,19 @@ pub(super) struct Link {
     sender: SendRequest<ClientBody>,
     opened: Instant,
     streams: AtomicUsize,
-    /// What the upstream allows, as far as it has said so.
-    allowed: Arc<Allowed>,
-    /// Whether extended CONNECT is allowed.
-    tunnels: watch::Receiver<bool>,
+    said: Arc<Said>,
     /// The upstream closes it, or broke a rule on it.
     spent: AtomicBool,
 }
 
-struct Allowed(AtomicUsize);
+/// What the upstream allows, as far as its settings were looked at.
+struct Said {
+    streams: AtomicUsize,
+    /// Extended CONNECT.
+    tunnels: AtomicBool,
+    /// Settings arrive without waking anybody: this asks for another look.
+    look: Notify,
+}
 
 /// One stream of it, open until dropped.
 pub(super) struct Stream {
@@ -56,15 +60,18 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (sender, mut connection) = builder().handshake(TokioIo::new(stream)).await?;
-    let allowed = Arc::new(Allowed(AtomicUsize::new(STREAMS)));
-    let (tell, tunnels) = watch::channel(false);
-    let settings = Arc::clone(&allowed);
+    let said =
+        Arc::new(Said { streams: AtomicUsize::new(STREAMS), tunnels: AtomicBool::new(false), look: Notify::new() });
+    let settings = Arc::clone(&said);
     tokio::spawn(async move {
+        let mut look = pin!(settings.look.notified());
         let ended = poll_fn(|cx| {
+            while look.as_mut().poll(cx).is_ready() {
+                look.set(settings.look.notified());
+            }
             let polled = Pin::new(&mut connection).poll(cx);
-            settings.0.store(connection.current_max_send_streams(), Relaxed);
-            let tunnels = connection.is_extended_connect_protocol_enabled();
-            tell.send_if_modified(|known| std::mem::replace(known, tunnels) != tunnels);
+            settings.streams.store(connection.current_max_send_streams(), Relaxed);
+            settings.tunnels.store(connection.is_extended_connect_protocol_enabled(), Relaxed);
             polled
         })
         .await;
@@ -73,7 +80,7 @@ where
         }
     });
     let streams = AtomicUsize::new(0);
-    Ok(Arc::new(Link { sender, opened: Instant::now(), streams, allowed, tunnels, spent: AtomicBool::new(false) }))
+    Ok(Arc::new(Link { sender, opened: Instant::now(), streams, said, spent: AtomicBool::new(false) }))
 }
 
 fn builder() -> http2::Builder<TokioExecutor> {
@@ -99,7 +106,7 @@ impl Link {
 
     /// Whether another stream may be opened without waiting.
     pub fn has_room(&self) -> bool {
-        self.load() < self.allowed.0.load(Relaxed).min(STREAMS)
+        self.load() < self.said.streams.load(Relaxed).min(STREAMS)
     }
 
     /// Whether it takes new streams: not after GOAWAY.
@@ -120,9 +127,17 @@ impl Link {
 
     /// Whether a WebSocket may go through it. A server says so in its first frame, which a new connection has to wait for.
     pub async fn tunnels(&self) -> bool {
-        let mut tunnels = self.tunnels.clone();
-        let said = timeout_at(self.opened + SETTLED, tunnels.wait_for(|allowed| *allowed)).await;
-        matches!(said, Ok(Ok(_)))
+        loop {
+            let late = self.opened.elapsed() > SETTLED;
+            if self.said.tunnels.load(Relaxed) {
+                return true;
+            }
+            self.said.look.notify_one();
+            sleep(LOOK).await;
+            if late {
+                return self.said.tunnels.load(Relaxed);
+            }
+        }
     }
 }
 
@@ -173,5 +188,6 @@ pub(super) type Unsent = hyper::client::conn::TrySendError<Request<ClientBody>>;
 const STREAMS: usize = 100;
 /// Bytes an upstream may send on a stream that nobody reads.
 const WINDOW: u32 = 128 << 10;
+const LOOK: Duration = Duration::from_millis(5);
 /// A server that has not allowed tunnels by then does not.
 const SETTLED: Duration = Duration::from_secs(1);
