@@ -30,13 +30,18 @@ impl Names {
         [user, name, email, groups, id, assertion].into_iter().flatten()
     }
 
-    /// Whether a client's field of this name stays behind because its name is ours, in any spelling.
-    pub fn reserved(&self, name: &HeaderName) -> bool {
-        let name = fold(name.as_str());
-        RESERVED.contains(&&*name)
-            || name.starts_with("x-forwarded-")
-            || name.starts_with("vestibule-")
-            || self.folded.iter().any(|ours| *ours == *name)
+    /// Whether a client's field of this (folded) name stays behind because its name is ours.
+    fn reserved(&self, folded: &str) -> bool {
+        RESERVED.contains(&folded)
+            || folded.starts_with("x-forwarded-")
+            || folded.starts_with("vestibule-")
+            || self.folded.iter().any(|ours| ours == folded)
+    }
+
+    /// Whether it belongs to one connection or to us.
+    fn stays(&self, name: &HeaderName) -> bool {
+        let folded = fold(name.as_str());
+        hop_by_hop(name.as_str(), &folded) || self.reserved(&folded)
     }
 
     /// The client's end-to-end fields, as the upstream may see them.
@@ -46,9 +51,8 @@ impl Names {
         let named = named_by_connection(received);
         let mut fields = HeaderMap::with_capacity(received.len() + OURS);
         for (name, value) in received {
-            let stays = hop_by_hop(name)
+            let stays = self.stays(name)
                 || named.contains(name)
-                || self.reserved(name)
                 || (*name == header::EXPECT && value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
                 || (*name == header::AUTHORIZATION && is_our_token(value));
             if !stays {
@@ -63,8 +67,7 @@ impl Names {
         let late: Vec<_> = trailers
             .keys()
             .filter(|&name| {
-                hop_by_hop(name)
-                    || self.reserved(name)
+                self.stays(name)
                     || matches!(fold(name.as_str()).as_ref(), "authorization" | "cookie" | "set-cookie" | "trailer")
                     || name.as_str().starts_with("content-")
             })
@@ -77,10 +80,8 @@ impl Names {
 }
 
 /// Fields of one connection only, and those that frame a message when misspelt.
-pub(super) fn hop_by_hop(name: &HeaderName) -> bool {
-    let spelt = name.as_str();
-    let folded = fold(spelt);
-    match folded.as_ref() {
+fn hop_by_hop(spelt: &str, folded: &str) -> bool {
+    match folded {
         "connection"
         | "keep-alive"
         | "proxy-connection"
@@ -103,7 +104,8 @@ pub(super) fn named_by_connection(fields: &HeaderMap) -> Vec<HeaderName> {
     let mut named = Vec::new();
     for line in fields.get_all(header::CONNECTION) {
         let tokens = line.as_bytes().split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
-        for name in tokens.filter_map(|token| HeaderName::from_bytes(token).ok()) {
+        let telling = tokens.filter(|token| !USUAL.iter().any(|usual| token.eq_ignore_ascii_case(usual)));
+        for name in telling.filter_map(|token| HeaderName::from_bytes(token).ok()) {
             if fields.contains_key(&name) && !named.contains(&name) {
                 named.push(name);
             }
@@ -111,6 +113,9 @@ pub(super) fn named_by_connection(fields: &HeaderMap) -> Vec<HeaderName> {
     }
     named
 }
+
+/// What `Connection` says on most messages: nothing of these names travels in any case.
+const USUAL: [&[u8]; 4] = [b"keep-alive", b"close", b"upgrade", b"te"];
 
 /// Removes what a lenient upstream would read as one of `set`.
 pub(super) fn remove_spellings(fields: &mut HeaderMap, set: &[(HeaderName, HeaderValue)]) {

@@ -11,11 +11,12 @@ use crate::inbound::View;
 /// Sets all of them. `received`: the fields as they came; `host`: the authority the client asked for.
 pub(super) fn set(view: &View, received: &HeaderMap, peer: IpAddr, host: &HeaderValue, fields: &mut HeaderMap) {
     let client = view.client.address.to_canonical();
+    let address = HeaderValue::try_from(client.to_string()).ok();
     let proto = if view.secure { "https" } else { "http" };
     let (chain, forwarded) = if view.client.via_trusted_proxy {
         trusted_chain(received, client, peer, &element(client, view, proto))
     } else {
-        (text(&client.to_string()), text(&element(client, view, proto)))
+        (address.clone(), HeaderValue::try_from(element(client, view, proto)).ok())
     };
     let port = view.authority.port.unwrap_or(if view.secure { 443 } else { 80 });
     let mut put = |name: HeaderName, value: Option<HeaderValue>| {
@@ -28,8 +29,8 @@ pub(super) fn set(view: &View, received: &HeaderMap, peer: IpAddr, host: &Header
     put(FORWARDED_PROTO, Some(HeaderValue::from_static(proto)));
     put(FORWARDED_HOST, Some(host.clone()));
     put(FORWARDED_PORT, Some(HeaderValue::from(port)));
-    put(REAL_IP, text(&client.to_string()));
-    put(REQUEST_ID, text(&view.id.0));
+    put(REAL_IP, address);
+    put(REQUEST_ID, HeaderValue::from_str(&view.id.0).ok());
 }
 
 /// What the trusted peer said, and the peer. Without a chain of one kind, one is made of what the view knows.
@@ -55,7 +56,10 @@ fn trusted_chain(
 
 fn element(client: IpAddr, view: &View, proto: &str) -> String {
     // Quoted: a host with a port holds a colon, which no token does.
-    format!("for={};proto={proto};host=\"{}\"", node(client), view.authority)
+    match client {
+        IpAddr::V4(v4) => format!("for={v4};proto={proto};host=\"{}\"", view.authority),
+        v6 @ IpAddr::V6(_) => format!("for={};proto={proto};host=\"{}\"", node(v6), view.authority),
+    }
 }
 
 fn node(address: IpAddr) -> String {
@@ -63,10 +67,6 @@ fn node(address: IpAddr) -> String {
         IpAddr::V4(v4) => v4.to_string(),
         IpAddr::V6(v6) => format!("\"[{v6}]\""),
     }
-}
-
-fn text(value: &str) -> Option<HeaderValue> {
-    HeaderValue::from_str(value).ok()
 }
 
 const FORWARDED: HeaderName = http::header::FORWARDED;

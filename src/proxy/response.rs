@@ -1,31 +1,21 @@
-//! The upstream's answer on its way to the client.
-//!
-//! Streamed frame by frame. A body that breaks off is an error, so that hyper cuts the client off rather than telling it
-//! the body is complete; a body that lasts ends with the session that was granted it.
+//! The head of an upstream's answer on its way to the client: what stays behind, what is said otherwise. RFC 9110 §7.6.1.
 
-use std::{
-    future::Future,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::{Duration, Instant},
-};
-
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, header};
-use http_body::{Body, Frame, SizeHint};
+use http_body::Body;
 use hyper::body::Incoming;
-use tokio::time::sleep;
 
 use super::{
-    Proxy, ProxyError, TOUCH_EVERY, endpoint::Lease, errand::Errand, fields, fields::Names, location, stall::Stall,
-    tunnel, via,
+    Proxy, ProxyError,
+    download::Download,
+    endpoint::Lease,
+    errand::Errand,
+    fields, location, tunnel, via,
+    watch::{Granted, Watch},
 };
 use crate::{
-    inbound::answer::{Answer, BodyError, Outgoing},
+    inbound::answer::{Answer, Outgoing},
     policy::Subject,
-    session::{Live, Sessions},
-    world::Clock,
+    session::Sessions,
 };
 
 impl Proxy {
@@ -58,17 +48,14 @@ impl Proxy {
             lease.release();
             Outgoing::Empty
         } else {
-            let watch = match &errand.subject {
-                Subject::Session(live) => Watch::Ready(Box::new(Granted {
-                    sessions: self.sessions.clone(),
-                    live: live.clone(),
-                    clock: self.clock.clone(),
-                    lasts: lasts(&parts.headers),
-                })),
-                _ => Watch::Nobody,
+            let granted = match &errand.subject {
+                Subject::Session(live) => {
+                    Some(Granted { sessions: self.sessions.clone(), live: live.clone(), clock: self.clock.clone() })
+                }
+                _ => None,
             };
-            let stall = Stall::new((!lasts(&parts.headers)).then_some(self.limits.upstream_stall));
-            Outgoing::stream(AnswerBody { incoming, lease: Some(lease), watch, stall, names: Arc::clone(&self.names) })
+            let watch = Watch::new(granted, lasts(&parts.headers), self.limits.upstream_stall);
+            Outgoing::stream(Download::new(incoming, lease, watch, &self.names))
         };
         Ok(Response::from_parts(parts, body))
     }
@@ -153,122 +140,6 @@ fn lasts(fields: &HeaderMap) -> bool {
     })
 }
 
-struct AnswerBody {
-    incoming: Incoming,
-    /// Given back at the end; dropped on the way, the upstream connection closes.
-    lease: Option<Lease>,
-    watch: Watch,
-    stall: Stall,
-    names: Arc<Names>,
-}
-
-/// When a session's body must end.
-enum Watch {
-    Nobody,
-    /// Not looked at yet: most bodies are over before anything has to be watched.
-    Ready(Box<Granted>),
-    Watching {
-        granted: Box<Granted>,
-        ended: Pin<Box<dyn Future<Output = ()> + Send>>,
-        touched: Instant,
-    },
-}
-
-/// The session a body was granted to.
-struct Granted {
-    sessions: Sessions,
-    live: Live,
-    clock: Clock,
-    /// Made to last: watched from the first pause on, and no sign of the person's doing.
-    lasts: bool,
-}
-
-impl Watch {
-    /// Called when the body pauses.
-    fn begin(&mut self) {
-        match std::mem::replace(self, Self::Nobody) {
-            Self::Ready(granted) => {
-                let (sessions, live, lasts) = (granted.sessions.clone(), granted.live.clone(), granted.lasts);
-                let ended = Box::pin(async move {
-                    if !lasts {
-                        sleep(LONG).await;
-                    }
-                    sessions.ended(&live).await;
-                });
-                *self = Self::Watching { granted, ended, touched: Instant::now() };
-            }
-            other => *self = other,
-        }
-    }
-
-    /// A download that moves is activity, as an upload is: it may take longer than a session may idle.
-    fn moved(&mut self) {
-        if let Self::Watching { granted, touched, .. } = self
-            && !granted.lasts
-            && touched.elapsed() >= TOUCH_EVERY
-        {
-            *touched = Instant::now();
-            granted.sessions.touch(&granted.live, granted.clock.now());
-        }
-    }
-
-    fn ended(&mut self, cx: &mut Context<'_>) -> bool {
-        match self {
-            Self::Watching { ended, .. } => ended.as_mut().poll(cx).is_ready(),
-            _ => false,
-        }
-    }
-}
-
-impl Body for AnswerBody {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let this = self.get_mut();
-        let mut frame = Pin::new(&mut this.incoming).poll_frame(cx);
-        if frame.is_pending() {
-            this.watch.begin();
-            if this.stall.over(cx) {
-                this.lease = None;
-                return Poll::Ready(Some(Err("the upstream's answer stalled".into())));
-            }
-        } else {
-            this.stall.moved();
-        }
-        if this.watch.ended(cx) {
-            this.lease = None;
-            return Poll::Ready(Some(Err("the session ended".into())));
-        }
-        if let Poll::Ready(Some(Ok(frame))) = &mut frame
-            && let Some(trailers) = frame.trailers_mut()
-        {
-            this.names.clean_trailers(trailers);
-        }
-        if matches!(frame, Poll::Ready(Some(Ok(_)))) {
-            this.watch.moved();
-        }
-        match &frame {
-            Poll::Ready(Some(Err(_))) => this.lease = None,
-            Poll::Ready(_) if this.incoming.is_end_stream() || matches!(frame, Poll::Ready(None)) => {
-                if let Some(lease) = this.lease.take() {
-                    lease.release();
-                }
-            }
-            _ => {}
-        }
-        frame.map_err(Into::into)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
-    }
-}
-
 const SWITCHING: StatusCode = StatusCode::SWITCHING_PROTOCOLS;
 const HOP_BY_HOP: [HeaderName; 8] = [
     header::CONNECTION,
@@ -284,8 +155,6 @@ const KEPT: [HeaderName; 4] =
     [header::CONTENT_LENGTH, header::SET_COOKIE, header::CACHE_CONTROL, header::CONTENT_SECURITY_POLICY];
 const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
 const SURROGATE_CONTROL: HeaderName = HeaderName::from_static("surrogate-control");
-/// A body that lasts longer than this ends with its session.
-const LONG: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {

@@ -173,3 +173,22 @@ async fn http_1_0_clients_are_served() {
     let said = to_end(&mut stream).await;
     assert!(said.ends_with("\r\n\r\nok") && !said.contains("chunked"), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_answer_that_stalls_is_cut_off_and_an_event_stream_is_not() {
+    let limits = crate::config::limits::Limits { upstream_stall: Duration::from_millis(300), ..quick() };
+    for (kind, whole) in [("text/plain", false), ("Text/Event-Stream", true)] {
+        let script = Script::run(move |mut upstream, _| async move {
+            upstream.head().await;
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n");
+            upstream.say(&format!("{head}5\r\nfirst\r\n")).await;
+            sleep(Duration::from_millis(1500)).await;
+            upstream.say("4\r\nlast\r\n0\r\n\r\n").await;
+        })
+        .await;
+        let rig = Rig::new(open_site(script.upstream.clone()), limits.clone()).await;
+        let said = rig.ask("GET / HTTP/1.1\r\n{host}\r\n{cookie}\r\n\r\n").await;
+        assert!(said.contains("first"), "{said}");
+        assert_eq!(said.contains("last"), whole, "{kind}: {said}");
+    }
+}
