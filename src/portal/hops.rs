@@ -53,7 +53,9 @@ fn times(value: &str, page: &str, now: i64) -> Vec<i64> {
     if parts.next() != Some(page) {
         return Vec::new();
     }
-    parts.take(LOOP).filter_map(|part| part.parse().ok()).filter(|time| (0..=WITHIN).contains(&(now - time))).collect()
+    // The browser's numbers may be any: a difference that overflows is no time of ours.
+    let counts = |time: &i64| now.checked_sub(*time).is_some_and(|ago| (0..=WITHIN).contains(&ago));
+    parts.take(LOOP).filter_map(|part| part.parse().ok()).filter(counts).collect()
 }
 
 /// Which page: 16 hex digits of authority and target.
@@ -104,6 +106,13 @@ mod tests {
         let hop = count(&at("/x"), &fields, UnixMillis(9000));
         assert!(matches!(hop, Hop::Loop(_)));
         assert!(matches!(count(&at("/x"), &follow(&hop), UnixMillis(9500)), Hop::Onward(_)), "begins anew");
+    }
+
+    #[test]
+    fn a_time_at_the_end_of_all_numbers_does_not_count() {
+        for time in [i64::MIN, i64::MAX, -1] {
+            assert_eq!(times(&format!("page.{time}.7"), "page", 9), [7], "{time}");
+        }
     }
 
     #[test]
