@@ -22,6 +22,7 @@ pub(super) fn settle(config: &mut Config, wanted: &Wanted, tree: &Node, problems
     config.accounts.confirm_email = wanted.confirm_email.unwrap_or_else(|| {
         matches!(config.mail.transport, Transport::Smtp(_)) || config.portal.url.reach != Reach::Loopback
     });
+    unproven_domains(config, &refuse);
     hosts(config, &refuse);
     upstreams(config, &refuse);
     if let Err(message) = domain(&config.session, &config.portal.url.host) {
@@ -66,6 +67,23 @@ fn registration(config: &mut Config, wanted: &Wanted, refuse: Refuse<'_>) {
             "\"open\" lets anybody who finds this address make an account and reach what is behind it. Set \
              accounts.registration_domains to the mail domains you mean (or to [\"*\"] if you do mean everyone), or set \
              accounts.registration to \"closed\""
+                .into(),
+        );
+    }
+}
+
+/// An address that nobody has to prove can be of any domain.
+fn unproven_domains(config: &Config, refuse: Refuse<'_>) {
+    let accounts = &config.accounts;
+    let only_demo = config.sites.iter().all(|site| site.upstream == Upstream::Demo);
+    let reachable = !only_demo && config.portal.url.reach != Reach::Loopback;
+    let open = accounts.registration == Registration::Open;
+    if open && reachable && !accounts.registration_domains.is_empty() && !accounts.confirm_email {
+        refuse(
+            "accounts.confirm_email",
+            "with false nobody proves to own the address they type, so accounts.registration_domains keeps nobody out. Set \
+             confirm_email = true (and mail.transport to your mail server), or accounts.registration_domains to [\"*\"] if \
+             you do mean everyone"
                 .into(),
         );
     }

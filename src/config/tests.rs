@@ -213,6 +213,10 @@ fn each_trap_has_its_own_sentence() {
     const QUIET: &str = "allow_console = true\n";
     let public = |rest: &str| format!("{QUIET}{rest}\n[portal]\nurl = \"https://wiki.example.com\"\n");
     let open = public("accounts.registration = \"open\"\nsite = [{ upstream = \"http://10.0.0.1\" }]");
+    let unproven = format!(
+        "{QUIET}[portal]\nurl = \"https://wiki.example.com\"\n[[site]]\nupstream = \"http://10.0.0.1\"\n[accounts]\n\
+         registration = \"open\"\nregistration_domains = [\"example.com\"]\nconfirm_email = false"
+    );
     let domain = public("session.domain = \"other.com\"");
     let label = public("session.domain = \"com\"");
     refuses(&[
@@ -232,6 +236,7 @@ fn each_trap_has_its_own_sentence() {
             &[],
             &["verify.provider", "TWILIO_ACCOUNT_SID"],
         ),
+        (&unproven, &[], &["accounts.confirm_email", "accounts.registration_domains", "config.toml:9:17"]),
         (&domain, &[], &["session.domain", "neither the host of portal.url"]),
         (&label, &[], &["session.domain", "single label"]),
         (
