@@ -2,8 +2,9 @@
 //!
 //! A try is counted before its outcome is known ([`Throttle::admit`]), so that a volley sent at once is no cheaper than
 //! one after the other; [`Ticket::succeeded`] takes it back. Unknown names count like known ones. The account-wide bound
-//! slows guessing from many networks; it spares networks from which the account signed in before, so that nobody can
-//! lock an owner out of their usual place.
+//! slows guessing from many networks, the network's bound slows one network guessing at many accounts. Both spare an
+//! account at networks from which it signed in before: there the pair alone decides, so that neither strangers elsewhere
+//! nor a neighbour behind the same address can lock an owner out. What that costs is bounded by the pair's own steps.
 //!
 //! The rule ([`Steps::blocked`]) is pure. The memory is this process's own and bounded: the least used tallies go first.
 
@@ -88,7 +89,7 @@ struct Bounds {
     subject: Steps,
     /// Anything from this network.
     network: Steps,
-    /// Whether networks of earlier success are spared the subject's bound.
+    /// Whether pairs of earlier success are spared the two wider bounds.
     spares_usual: bool,
 }
 
@@ -140,12 +141,11 @@ impl Throttle {
         let bounds = purpose.bounds();
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let spared = bounds.spares_usual && memory.usual.get(&keys.usual).is_some();
-        let counted: Vec<_> = [(keys.pair, bounds.pair), (keys.network, bounds.network)]
-            .into_iter()
-            .chain((!spared).then_some((keys.subject, bounds.subject)))
-            .map(|(key, steps)| (key, steps, memory.tallies.get(&key).copied().unwrap_or_default()))
-            .collect();
-        let until = counted.iter().filter_map(|(_, steps, tally)| steps.blocked(*tally, now)).max();
+        let counted = [(keys.pair, bounds.pair), (keys.network, bounds.network), (keys.subject, bounds.subject)]
+            .map(|(key, steps)| (key, steps, memory.tallies.get(&key).copied().unwrap_or_default()));
+        // Spared or not, every try is counted by all three: for others the wider bounds hold.
+        let judged = counted.iter().filter(|(key, ..)| !spared || *key == keys.pair);
+        let until = judged.filter_map(|(_, steps, tally)| steps.blocked(*tally, now)).max();
         if let Some(until) = until {
             return Err(Refusal::Throttled { until });
         }

@@ -69,6 +69,21 @@ fn an_attacker_elsewhere_does_not_lock_the_owner_out_of_a_usual_network() {
 }
 
 #[test]
+fn a_neighbour_does_not_lock_the_owner_out_of_a_usual_network() {
+    let throttle = Throttle::default();
+    throttle.admit(Purpose::Password, "ada", &client("192.0.2.1"), at(0)).unwrap().succeeded();
+    for name in 0..100 {
+        let _counted = throttle.admit(Purpose::Password, &format!("name{name}"), &client("192.0.2.66"), at(1)).unwrap();
+    }
+    assert!(until(throttle.admit(Purpose::Password, "another", &client("192.0.2.66"), at(1))).is_some());
+    for _ in 0..5 {
+        assert_eq!(until(throttle.admit(Purpose::Password, "ada", &client("192.0.2.1"), at(1))), None);
+    }
+    let sixth = until(throttle.admit(Purpose::Password, "ada", &client("192.0.2.1"), at(1)));
+    assert_eq!(sixth, Some(at(2)), "her own pair still slows guesses at her password");
+}
+
+#[test]
 fn one_network_trying_many_names_is_slowed() {
     let throttle = Throttle::default();
     for name in 0..100 {
