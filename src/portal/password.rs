@@ -1,4 +1,5 @@
-//! `password`: change it. Asks the current one; ends the other sessions; this one goes on under a new id.
+//! `password`: change it. Asks the current one, and a factor shown lately where there is one; ends the other sessions;
+//! this one goes on under a new id.
 
 use secrecy::SecretString;
 
@@ -8,7 +9,7 @@ use super::{
     page::{Back, Page},
     respond::{self, Guard},
     return_to::ReturnTo,
-    stop::Outcome,
+    stop::{Outcome, Stop},
     visit::{Bound, Visit},
 };
 use crate::{identity::Refusal, inbound::answer::Answer, session::NotStarted};
@@ -38,11 +39,15 @@ impl Page for Password {
     type Fields = Typed;
 
     async fn get(visit: &Visit<'_>) -> Outcome {
-        show(visit, &Back::fresh())
+        if owes_factor(visit).await? { Ok(visit.confirm_first(HERE)) } else { show(visit, &Back::fresh()) }
     }
 
     async fn post(visit: &Visit<'_>, form: Form<Typed>) -> Outcome {
         let typed = form.into_fields();
+        // Before the password is looked at: who found the session open learns nothing of it.
+        if owes_factor(visit).await? {
+            return Ok(visit.confirm_first(HERE));
+        }
         let live = visit.signed_in()?;
         let (identity, sessions) = (&visit.room.identity, &visit.room.sessions);
         let account = &live.record.account;
@@ -79,6 +84,11 @@ impl Page for Password {
     }
 }
 
+/// Whether the account has a factor that was not shown lately (DESIGN §6).
+async fn owes_factor(visit: &Visit<'_>) -> Result<bool, Stop> {
+    Ok(!visit.recent() && !visit.account().await?.factors.is_empty())
+}
+
 fn show(visit: &Visit<'_>, back: &Back) -> Outcome {
     let live = visit.signed_in()?;
     let view = templates::page::ChangePassword {
@@ -91,3 +101,5 @@ fn show(visit: &Visit<'_>, back: &Back) -> Outcome {
     let answer: Answer = visit.page(back.status, Guard::Page, view.render());
     Ok(back.finish(answer))
 }
+
+const HERE: &str = "password";

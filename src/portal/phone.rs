@@ -149,8 +149,7 @@ fn not_now(visit: &Visit<'_>) -> Result<Option<Answer>, Stop> {
         return Ok(Some(visit.to_page("second-factor")));
     }
     if !visit.recent() {
-        let back = super::visit::encoded(&visit.room.to(HERE));
-        return Ok(Some(visit.to_page(&format!("login?again=1&return_to={back}"))));
+        return Ok(Some(visit.confirm_first(HERE)));
     }
     Ok(None)
 }

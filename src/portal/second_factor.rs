@@ -96,10 +96,8 @@ impl Page for Disable {
     }
 }
 
-/// A session found open and a password do not make up for the factor: it has to be shown once more.
 fn confirm_first(visit: &Visit<'_>, factor: &str) -> Answer {
-    let here = visit.room.to(&format!("second-factor/disable?factor={}", encoded(factor)));
-    visit.to_page(&format!("login?again=1&return_to={}", encoded(&here)))
+    visit.confirm_first(&format!("second-factor/disable?factor={}", encoded(factor)))
 }
 
 async fn show(visit: &Visit<'_>, factor: &str, back: &Back) -> Outcome {

@@ -185,6 +185,12 @@ impl<'a> Visit<'a> {
         respond::see_other(&self.room.to(page))
     }
 
+    /// 303 to sign-in once more, with everything, and back to a portal page that guards the account: a session found open
+    /// and a password do not make up for the factor.
+    pub(super) fn confirm_first(&self, page: &str) -> Answer {
+        self.to_page(&format!("login?again=1&return_to={}", encoded(&self.room.to(page))))
+    }
+
     /// 303 to sign-in, with a notice and the place wanted.
     pub(super) fn to_sign_in(&self, done: Done, to: &ReturnTo) -> Answer {
         let mut page = format!("login?done={}", done.name());

@@ -95,10 +95,12 @@ async fn disabling_needs_a_second_factor_shown_a_short_while_ago() {
         ("password_confirm", OTHER_PASSWORD),
         ("csrf", csrf.as_str()),
     ];
-    browser.post("/.auth/password", &fields).await.expect(303);
+    let changed = browser.post("/.auth/password", &fields).await.expect(303);
+    assert!(changed.location().starts_with("/.auth/login?again=1&return_to="), "{}", changed.location());
+    assert_eq!(browser.get("/.auth/password").await.expect(303).location(), changed.location());
     let page = browser.get("/.auth/second-factor/disable").await.expect(303);
     assert!(page.location().starts_with("/.auth/login?again=1&return_to="), "{}", page.location());
-    let forced = browser.post("/.auth/second-factor/disable", &[("password", OTHER_PASSWORD), ("csrf", &csrf)]).await;
+    let forced = browser.post("/.auth/second-factor/disable", &[("password", PASSWORD), ("csrf", &csrf)]).await;
     assert!(forced.location().starts_with("/.auth/login?again=1"), "{} {}", forced.status, forced.location());
     assert!(browser.get("/.auth/second-factor").await.words().contains("•••• 56"), "it is still on");
     let again = page.location().to_owned();
@@ -106,7 +108,7 @@ async fn disabling_needs_a_second_factor_shown_a_short_while_ago() {
         .submit(
             &again,
             "/.auth/login",
-            &[("identifier", "ada"), ("password", OTHER_PASSWORD), ("return_to", "/.auth/second-factor/disable")],
+            &[("identifier", "ada"), ("password", PASSWORD), ("return_to", "/.auth/second-factor/disable")],
         )
         .await
         .expect(303);
@@ -115,7 +117,7 @@ async fn disabling_needs_a_second_factor_shown_a_short_while_ago() {
     let reply = answer(&mut browser, &code).await.expect(303);
     assert_eq!(reply.location(), "/.auth/second-factor/disable");
     browser
-        .submit("/.auth/second-factor/disable", "/.auth/second-factor/disable", &[("password", OTHER_PASSWORD)])
+        .submit("/.auth/second-factor/disable", "/.auth/second-factor/disable", &[("password", PASSWORD)])
         .await
         .expect(303);
     assert!(!browser.get("/.auth/second-factor").await.words().contains("•••• 56"));
