@@ -1,9 +1,17 @@
 //! Password hashing, bounded: so many at once, so many waiting, beyond that "busy" before any account is looked at.
 //!
 //! Hashes are Argon2id PHC strings (OWASP Password Storage Cheat Sheet; RFC 9106). A name that nobody has costs one
-//! verification all the same.
+//! verification all the same, and every failure costs the same work ([`Hasher::compare`]).
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{
+    hint::black_box,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
 use argon2::{
     Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
@@ -19,6 +27,8 @@ use crate::{config, world::Entropy};
 #[derive(Clone, Debug)]
 pub(super) struct Hasher {
     params: Params,
+    /// The work of the dearest hash compared so far; at least that of the settings.
+    dearest: Arc<AtomicU64>,
     /// Running and waiting.
     places: Arc<Semaphore>,
     /// Running.
@@ -48,7 +58,12 @@ impl Hasher {
         let params = params(settings);
         // One core stays free for pages.
         let turns = thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1));
-        Self { params, places: Arc::new(Semaphore::new(turns + QUEUE)), turns: Arc::new(Semaphore::new(turns)) }
+        Self {
+            dearest: Arc::new(AtomicU64::new(work(&params))),
+            params,
+            places: Arc::new(Semaphore::new(turns + QUEUE)),
+            turns: Arc::new(Semaphore::new(turns)),
+        }
     }
 
     /// A place in the queue, held until dropped.
@@ -64,6 +79,38 @@ impl Hasher {
         let (memory, passes, lanes) = (self.params.m_cost(), self.params.t_cost(), self.params.p_cost());
         format!("$argon2id$v=19$m={memory},t={passes},p={lanes}${}${}", "A".repeat(22), "A".repeat(43))
     }
+
+    /// Compares, and says how much work that was. After `[password] argon2` was changed, older hashes cost what they cost,
+    /// and the stand-in for unknown names costs the new settings: time would tell who has an account. So a failure is
+    /// topped up to the dearest hash met: cheaper old ones to the settings, and where the settings were lowered,
+    /// unknown names to what old ones still cost (from the first of those on; a restart forgets it).
+    fn compare(&self, password: &SecretString, hash: &str) -> (Verified, u64) {
+        let verified = verify(&self.params, password, hash);
+        let spent = work_of(hash);
+        let dearest = self.dearest.fetch_max(spent, Ordering::Relaxed).max(spent);
+        let topped_up = if verified == Verified::Wrong { self.top_up(password, dearest - spent) } else { 0 };
+        (verified, spent + topped_up)
+    }
+
+    /// Works for nothing, in as much memory as the settings allow; says how much it was.
+    fn top_up(&self, password: &SecretString, owed: u64) -> u64 {
+        let Some(params) = self.made_up_of(owed) else { return 0 };
+        let mut wasted = [0; 32];
+        let made = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone()).hash_password_into(
+            password.expose_secret().as_bytes(),
+            &[0; 16],
+            &mut wasted,
+        );
+        black_box(wasted);
+        if made.is_ok() { work(&params) } else { 0 }
+    }
+
+    /// Settings of that much work; `None` when it is too little to be seen.
+    fn made_up_of(&self, owed: u64) -> Option<Params> {
+        let passes = owed.div_ceil(u64::from(self.params.m_cost()).max(1)).max(1);
+        let memory = u32::try_from(owed / passes).ok()?;
+        Params::new(memory, u32::try_from(passes).ok()?, 1, None).ok()
+    }
 }
 
 impl Place {
@@ -75,11 +122,11 @@ impl Place {
         self.run(move || hash(params, &password, salt)).await?
     }
 
-    /// Compares a password (already in NFC) with a hash, at the hash's own cost.
+    /// Compares a password (already in NFC) with a hash; every failure costs the same.
     pub(super) async fn verify(&self, password: &SecretString, hash: String) -> Result<Verified, Refusal> {
-        let params = self.hasher.params.clone();
+        let hasher = self.hasher.clone();
         let password = password.clone();
-        self.run(move || verify(&params, &password, &hash)).await
+        self.run(move || hasher.compare(&password, &hash).0).await
     }
 
     /// Waits for a turn and runs costly work beside the runtime's threads.
@@ -121,6 +168,17 @@ fn verify(params: &Params, password: &SecretString, hash: &str) -> Verified {
     if as_set { Verified::Right } else { Verified::Outdated }
 }
 
+/// KiB times passes: what time follows, whatever the lanes (they run one after the other here).
+fn work(params: &Params) -> u64 {
+    u64::from(params.m_cost()) * u64::from(params.t_cost())
+}
+
+/// The work that comparing with this hash takes; none for what is no Argon2 hash.
+fn work_of(hash: &str) -> u64 {
+    let parsed = PasswordHash::new(hash).ok().filter(|parsed| parsed.algorithm.as_str().starts_with("argon2"));
+    parsed.and_then(|parsed| Params::try_from(&parsed).ok()).map_or(0, |params| work(&params))
+}
+
 fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Refusal {
     Refusal::Internal(Box::new(error))
 }
@@ -156,6 +214,27 @@ mod tests {
         let older = hash(Params::new(64, 1, 1, None).unwrap(), &password, [7; 16]).unwrap();
         assert_eq!(verify(&hasher.params, &password, &older), Verified::Outdated);
         assert_eq!(verify(&hasher.params, &password, "no hash at all"), Verified::Wrong);
+    }
+
+    #[test]
+    fn every_failure_is_the_same_work_whatever_the_hash_was_made_by() {
+        let password: SecretString = "violet-tram-undid-47".into();
+        let wrong: SecretString = "something else".into();
+        for (memory, passes) in [(1024, 1), (4096, 2), (8192, 1), (8192, 2), (4096, 4), (8192, 3), (16_384, 2), (64, 1)]
+        {
+            let hasher = Hasher::new(&settings());
+            let older = hash(Params::new(memory, passes, 1, None).unwrap(), &password, [7; 16]).unwrap();
+            let (verified, known) = hasher.compare(&wrong, &older);
+            let (_, unknown) = hasher.compare(&wrong, &hasher.nobodys());
+            let (_, no_hash) = hasher.compare(&wrong, "no hash at all");
+            assert_eq!(verified, Verified::Wrong);
+            assert!(known >= work(&hasher.params) - 8, "{known} for {memory} x {passes}");
+            // A pass more or less of a few KiB is what whole passes cannot say.
+            assert!(known.abs_diff(unknown) <= 8, "{known}, {unknown} for {memory} x {passes}");
+            assert!(no_hash.abs_diff(unknown) <= 8, "{no_hash}, {unknown}");
+            let (right, once) = hasher.compare(&password, &older);
+            assert!(right != Verified::Wrong && once == u64::from(memory) * u64::from(passes), "nothing is owed");
+        }
     }
 
     #[tokio::test]
