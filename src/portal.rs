@@ -121,6 +121,13 @@ impl Portal {
         clock: Clock,
     ) -> Self {
         let portal = &settings.portal;
+        if check::overruled(&settings) {
+            tracing::info!(
+                "{}/check answers other gateways with 403: a site.rule asks for more than being signed in (groups, two-factor or \
+                 nobody), and forward-auth does not know rules yet",
+                portal.path
+            );
+        }
         let room = Room {
             destinations: Destinations::new(&portal.url, &portal.path, &settings.sites),
             back: back(&settings),

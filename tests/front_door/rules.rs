@@ -8,7 +8,7 @@ use http::Method;
 use crate::support::{
     client::Browser,
     html,
-    people::PASSWORD,
+    people::{PASSWORD, site},
     program::{Program, Setup},
     raw,
     upstream::Upstream,
@@ -318,14 +318,27 @@ async fn sites_under_one_parent_share_one_sign_in() {
 
 #[tokio::test]
 async fn check_answers_other_gateways_with_the_identity_or_401() {
-    let (_upstream, program) = ruled().await;
-    let mut ada = Browser::new(&program).signed_in("ada", PASSWORD).await;
+    let (_upstream, program, mut ada) = site(|mut setup| {
+        setup.sites += "[[site.rule]]\npath = \"/public/\"\nallow = \"anyone\"\n";
+        setup
+    })
+    .await;
     let known = ada.api("/.auth/check").await.expect(200);
     assert_eq!((known.field("remote-user"), known.field("remote-email")), ("ada", "ada@example.com"));
     assert!(known.fields.get("remote-groups").is_none(), "set or left out, never empty");
     let unknown = Browser::new(&program).get("/.auth/check").await.expect(401);
     assert_eq!(unknown.field("www-authenticate"), "Bearer");
     assert_eq!(unknown.json()["error"], "unauthenticated", "never a redirect unless asked");
+}
+
+#[tokio::test]
+async fn check_grants_nothing_where_a_rule_asks_for_more_than_being_signed_in() {
+    let (_upstream, program) = ruled().await;
+    assert!(program.output().contains("/.auth/check answers other gateways with 403"), "{}", program.output());
+    let mut sam = Browser::new(&program).signed_in("sam", PASSWORD).await;
+    let refused = sam.api("/.auth/check").await.expect(403);
+    assert!(refused.fields.get("remote-user").is_none(), "nothing another gateway could take for a yes");
+    Browser::new(&program).get("/.auth/check").await.expect(403);
 }
 
 #[tokio::test]

@@ -20,6 +20,14 @@ pub struct Rule {
     pub groups: Vec<String>,
 }
 
+impl Rule {
+    /// Whether it asks for more than being signed in.
+    #[must_use]
+    pub fn asks_more(&self) -> bool {
+        self.allow > Allow::SignedIn || !self.groups.is_empty()
+    }
+}
+
 /// `rule.path`, canonical (dot segments and percent-encoding resolved).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PathPattern {
