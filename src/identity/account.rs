@@ -73,6 +73,13 @@ impl Account {
         format!("{} {}", self.first_name, self.last_name).trim().to_owned()
     }
 
+    /// What mails call the person: "Ada". Nobody proved to own an unconfirmed address, and whoever typed it chose the
+    /// name: mails there carry none.
+    #[must_use]
+    pub fn greeted(&self) -> &str {
+        if self.email_confirmed { &self.first_name } else { "" }
+    }
+
     /// Where that factor's codes go, as pages show it: `•••• 42` or `a•••@example.org`.
     #[must_use]
     pub fn masked(&self, factor: &FactorKind) -> String {

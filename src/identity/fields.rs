@@ -81,7 +81,17 @@ pub(super) fn name(typed: &str, what: &str) -> Result<String, String> {
     if length > LONGEST_NAME {
         return Err(format!("Use at most {LONGEST_NAME} characters."));
     }
-    if name.chars().any(unseen) { Err("Use visible characters only.".into()) } else { Ok(name) }
+    if name.chars().any(unseen) {
+        return Err("Use visible characters only.".into());
+    }
+    if is_address(&name) { Err(format!("This looks like an address. Enter your {what} only.")) } else { Ok(name) }
+}
+
+/// Whether mail programs and pages might make a link of it: strangers choose names, and others read them.
+fn is_address(name: &str) -> bool {
+    // NFKC: the wide forms of these characters are read as the plain ones.
+    let plain = name.nfkc().collect::<String>().to_lowercase();
+    plain.contains(['/', '\\', '@']) || plain.contains("www.")
 }
 
 /// About me: at most 140 code points, lines allowed.
@@ -127,6 +137,24 @@ mod tests {
         for typed in ["", "   ", "Ada\u{202e}", "A\u{0}da", "\u{200b}", &long] {
             assert!(name(typed, "first name").is_err(), "{typed:?}");
         }
+    }
+
+    #[test]
+    fn a_name_is_no_address() {
+        for typed in [
+            "https://evil.example",
+            "Win at evil.example/prize",
+            "\\\\evil\\share",
+            "ada@evil.example",
+            "WWW.evil.example",
+            "ada\u{ff20}evil.example",
+            "\u{ff57}ww.evil.example",
+            "evil\u{ff0f}x",
+        ] {
+            let message = name(typed, "first name").unwrap_err();
+            assert!(message.contains("looks like an address"), "{typed}: {message}");
+        }
+        assert_eq!(name("J. R. R.", "first name"), Ok("J. R. R.".into()));
     }
 
     #[test]

@@ -30,7 +30,7 @@ impl Identity {
         let settings = &self.inner.settings;
         let body = words::PasswordChanged {
             site_name: &settings.portal.name,
-            first_name: &account.first_name,
+            first_name: account.greeted(),
             at: now.0,
             forgot: &settings.link("password/forgot"),
         };

@@ -167,7 +167,7 @@ impl Identity {
         let settings = &self.inner.settings;
         let body = words::FactorOff {
             site_name: &settings.portal.name,
-            first_name: &owner.first_name,
+            first_name: owner.greeted(),
             at: now.0,
             forgot: &settings.link("password/forgot"),
         };

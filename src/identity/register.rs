@@ -177,7 +177,6 @@ impl Identity {
         let settings = &self.inner.settings;
         let body = words::ConfirmRegistration {
             site_name: &settings.portal.name,
-            first_name: &waiting.first_name,
             link: &settings.link(&format!("register/confirm?token={token}")),
             lives: CONFIRMATION_LIVES,
         };
@@ -188,7 +187,7 @@ impl Identity {
         let settings = &self.inner.settings;
         let body = words::AddressTaken {
             site_name: &settings.portal.name,
-            first_name: &owner.first_name,
+            first_name: owner.greeted(),
             login: &settings.link("login"),
             forgot: &settings.link("password/forgot"),
         };

@@ -107,7 +107,7 @@ impl Identity {
         let settings = &self.inner.settings;
         let body = words::ResetLink {
             site_name: &settings.portal.name,
-            first_name: &owner.first_name,
+            first_name: owner.greeted(),
             username: &owner.username,
             link: &settings.link(&format!("password/reset?token={}", token.text)),
             lives: RESET_LIVES,

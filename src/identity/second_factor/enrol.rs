@@ -154,7 +154,7 @@ impl Identity {
         let settings = &self.inner.settings;
         let body = words::FactorOn {
             site_name: &settings.portal.name,
-            first_name: &account.first_name,
+            first_name: account.greeted(),
             channel: word(kind.channel()),
             masked: &account.masked(kind),
             at: now.0,
@@ -167,7 +167,7 @@ impl Identity {
         let settings = &self.inner.settings;
         let body = words::FactorOff {
             site_name: &settings.portal.name,
-            first_name: &account.first_name,
+            first_name: account.greeted(),
             at: now.0,
             forgot: &settings.link("password/forgot"),
         };

@@ -5,13 +5,11 @@ use std::time::Duration;
 use super::{Letter, MailBody};
 use crate::time::span;
 
-/// To a new address.
+/// To a new address. Names nobody: whoever typed the address chose the name, and the mail goes to anybody.
 #[derive(Clone, Copy, Debug)]
 pub struct ConfirmRegistration<'a> {
     /// `portal.name`
     pub site_name: &'a str,
-    /// "Ada"
-    pub first_name: &'a str,
     /// Whole URL of `register/confirm?token=…`.
     pub link: &'a str,
     /// How long it lives.
@@ -24,7 +22,7 @@ impl ConfirmRegistration<'_> {
     pub fn body(&self) -> MailBody {
         Letter {
             site_name: self.site_name,
-            first_name: self.first_name,
+            first_name: "",
             subject: format!("Confirm your e-mail for {}", self.site_name),
             before: vec![format!(
                 "You asked for an account at {}. One step is left: confirm that this is your address.",

@@ -249,7 +249,7 @@ fn mails(site_name: &str) -> Vec<templates::MailBody> {
     let link = "https://login.example/.auth/x?token=c2VjcmV0LXRva2VuLWlu";
     let lives = std::time::Duration::from_secs(600);
     vec![
-        mail::ConfirmRegistration { site_name, first_name, link, lives }.body(),
+        mail::ConfirmRegistration { site_name, link, lives }.body(),
         mail::AddressTaken { site_name, first_name, login: link, forgot: "https://login.example/forgot" }.body(),
         mail::ResetLink { site_name, first_name, username: "ada", link, lives }.body(),
         mail::PasswordChanged { site_name, first_name, at: NOW, forgot: link }.body(),
