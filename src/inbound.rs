@@ -124,8 +124,8 @@ pub struct Target {
     pub path: Arc<str>,
     /// Without `?`; as sent.
     pub query: Option<Arc<str>>,
-    /// What in the path two readers could read differently: `%2F`, `%5C`, `%00`, `%23`, a raw `\`, and `%` without two
-    /// hex digits after it.
+    /// What in the path two readers could read differently: `%2F`, `%5C`, `%23`, `%00` to `%1F`, `%7F`, the beginnings of
+    /// overlong UTF-8 (`%C0`, `%C1`, `%E0`, `%F0`), a raw `\`, and `%` without two hex digits after it.
     pub ambiguous: Vec<&'static str>,
 }
 

@@ -107,10 +107,7 @@ pub(super) fn read(mut section: Section<'_>) -> Site {
         "upstream" => Ok(HostHeader::Upstream),
         other => Err(format!("`{other}` is neither \"original\" nor \"upstream\"")),
     });
-    let allow_encoded = section.list("allow_encoded", |text| match text.to_ascii_uppercase() {
-        upper if AMBIGUOUS.contains(&upper.as_str()) => Ok(upper),
-        _ => Err(format!("`{text}` is none of {}", AMBIGUOUS.join(", "))),
-    });
+    let allow_encoded = section.list("allow_encoded", ambiguous);
     let site = Site {
         host: host.unwrap_or(default.host),
         tls: upstream::tls(section.section("tls"), upstream.as_ref()),
@@ -128,6 +125,15 @@ pub(super) fn read(mut section: Section<'_>) -> Site {
     };
     section.finish();
     site
+}
+
+/// An encoding that path rules refuse.
+fn ambiguous(text: &str) -> Result<String, String> {
+    let byte = text.strip_prefix('%').filter(|digits| digits.len() == 2 && !digits.starts_with('+'));
+    match byte.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+        Some(0..=0x1f | 0x7f | b'/' | b'\\' | b'#' | b'%' | 0xc0 | 0xc1 | 0xe0 | 0xf0) => Ok(text.to_ascii_uppercase()),
+        _ => Err(format!("`{text}` is none of %2F, %5C, %23, %25, %00 to %1F, %7F, %C0, %C1, %E0, %F0")),
+    }
 }
 
 fn set_fields(mut section: Section<'_>) -> Vec<(HeaderName, HeaderValue)> {
@@ -148,6 +154,3 @@ fn set_fields(mut section: Section<'_>) -> Vec<(HeaderName, HeaderValue)> {
     }
     fields
 }
-
-/// Encodings that two readers of a path read differently; `%25` also stands for a `%` that encodes nothing.
-const AMBIGUOUS: [&str; 7] = ["%2F", "%5C", "%00", "%23", "%25", "%C0", "%C1"];

@@ -79,7 +79,8 @@ fn step(special: &str, out: &mut String) -> (Option<&'static str>, usize) {
         }
         Some(byte) => {
             out.push_str(&format!("%{byte:02X}"));
-            (AMBIGUOUS.iter().find(|(ambiguous, _)| *ambiguous == byte).map(|(_, name)| *name), 3)
+            let next = special.get(3..6).and_then(|next| next.strip_prefix('%')).and_then(hex);
+            (ambiguous(byte, next), 3)
         }
         None => {
             out.push_str("%25");
@@ -88,9 +89,27 @@ fn step(special: &str, out: &mut String) -> (Option<&'static str>, usize) {
     }
 }
 
-/// Encodings two readers may read differently, and the names by which a site may allow them. The last two begin overlong UTF-8 forms of ASCII (RFC 3629 §10): never valid, and read as `.` or `/` by some.
-const AMBIGUOUS: [(u8, &str); 6] =
-    [(b'/', "%2F"), (b'\\', "%5C"), (0, "%00"), (b'#', "%23"), (0xc0, "%C0"), (0xc1, "%C1")];
+/// The name by which a site may allow an encoding that two readers may read differently: what separates or ends a path
+/// to some, control characters (cut, trimmed or skipped by some), and beginnings of overlong UTF-8 (RFC 3629 §3: never valid,
+/// and read as `.` or `/` by some). Whether E0 and F0 begin one, the byte after them tells.
+fn ambiguous(byte: u8, next: Option<u8>) -> Option<&'static str> {
+    let at = usize::from(byte) * "%00".len();
+    match (byte, next) {
+        (b'/', _) => Some("%2F"),
+        (b'\\', _) => Some("%5C"),
+        (b'#', _) => Some("%23"),
+        (..=0x1f, _) => CONTROLS.get(at..at + "%00".len()),
+        (0x7f, _) => Some("%7F"),
+        (0xc0, _) => Some("%C0"),
+        (0xc1, _) => Some("%C1"),
+        (0xe0, Some(0x80..=0x9f)) => Some("%E0"),
+        (0xf0, Some(0x80..=0x8f)) => Some("%F0"),
+        _ => None,
+    }
+}
+
+const CONTROLS: &str =
+    concat!("%00%01%02%03%04%05%06%07%08%09%0A%0B%0C%0D%0E%0F", "%10%11%12%13%14%15%16%17%18%19%1A%1B%1C%1D%1E%1F",);
 
 fn hex(digits: &str) -> Option<u8> {
     // `from_str_radix` alone would take "+f".
@@ -167,6 +186,9 @@ mod tests {
         assert_eq!(target("/a%2f%2F%5c%00%23").ambiguous, ["%2F", "%5C", "%00", "%23"]);
         assert_eq!(target("/..%c0%af..%C1%9c").ambiguous, ["%C0", "%C1"]);
         assert_eq!(target("/a\\b%zz%+f").ambiguous, ["\\", "%"]);
+        assert_eq!(target("/a%01%1f%0A%09%7f").ambiguous, ["%01", "%1F", "%0A", "%09", "%7F"]);
+        assert_eq!(target("/%e0%80%af/%F0%80%80%af/%e0%9F%81").ambiguous, ["%E0", "%F0"]);
+        assert!(target("/%E0%A4%B9/%F0%9F%8E%89/%E0/%F0%8").ambiguous == ["%"], "valid beginnings, and none at all");
         assert!(target("/a%20b?c=%2F\\%").ambiguous.is_empty(), "queries never take part");
     }
 

@@ -1,8 +1,9 @@
 //! Every reading a lenient upstream might make of a path.
 //!
 //! The upstream of a site with rules gets the canonical path. What it makes of it is its own: it may decode once more,
-//! take `\` for `/`, cut path parameters, merge slashes, ignore case, in any combination. Rules are asked about each of these;
-//! patterns are read the same way as the path they are held against.
+//! take `\` for `/`, cut path parameters, cut dots and blanks at the end of a segment, merge slashes, ignore case, in any
+//! combination. Rules are asked about each of these; patterns are read the same way as the path they are held against.
+//! What is more, the extension of the last segment may be a format to it ([`cuts`]).
 //!
 //! A path in which a dot segment comes to light on some reading (`..;`, `%252e%252e`) is nobody's: where it leads hangs on the
 //! order in which that reader resolves, merges and cuts (Tomcat merges first, others last), and no honest link holds one.
@@ -16,8 +17,8 @@ pub(super) type Habits = u8;
 pub(super) const SETS: usize = 1 << HABITS.len();
 
 /// Each habit turns a path into what such a reader sees; `None`: nothing changes.
-const HABITS: [fn(&str) -> Option<String>; 7] =
-    [decoded, decoded, backslash_is_slash, stopped, without_parameters, merged, folded];
+const HABITS: [fn(&str) -> Option<String>; 8] =
+    [decoded, decoded, backslash_is_slash, stopped, without_parameters, trimmed, merged, folded];
 
 /// Readings together may not be longer than this: a path that costs more to read than to serve is nobody's.
 const LONGEST: usize = 256 << 10;
@@ -59,8 +60,31 @@ pub(super) fn all(path: &str, matters: Habits) -> Option<Vec<(Cow<'_, str>, Habi
     Some(readings)
 }
 
+/// Whether no habit changes this path (percent-encoded, as requests and patterns are): most are so, and cost one look.
+pub(super) fn is_plain(path: &str) -> bool {
+    let folds = |byte: u8| byte.is_ascii_uppercase() || !byte.is_ascii();
+    let ends = |segment: &str| segment.is_empty() || segment.ends_with(is_trimmed);
+    let odd = |byte: u8| folds(byte) || b"%\\;?#\0".contains(&byte);
+    path == "/" || !path.bytes().any(odd) && !path.split('/').skip(1).any(ends)
+}
+
+/// The path without the extension of its last segment, as a router sees it that takes `/admin.json` for `/admin` in a format:
+/// cut at the last dot, and at the first where that is another.
+pub(super) fn cuts(path: &str) -> impl Iterator<Item = &str> {
+    let segment = path.rfind('/').map_or(0, |slash| slash + 1);
+    let name = path.get(segment..).unwrap_or("");
+    // `.env` is a name and no extension.
+    let dots = name.len() - name.trim_start_matches('.').len();
+    let cut = move |at: Option<usize>| at.filter(|at| *at > dots).and_then(|at| path.get(..segment + at));
+    let (last, first) = (name.rfind('.'), name.get(dots..).and_then(|name| name.find('.')).map(|at| at + dots));
+    cut(last).into_iter().chain(cut(first.filter(|_| first != last)))
+}
+
+/// A segment of dots and blanks alone is one as well: who trims blanks and resolves dots afterwards goes up.
 fn has_dot_segments(path: &str) -> bool {
-    path.split('/').any(|segment| matches!(segment, "." | ".."))
+    let blank = |c: char| c != '.' && is_trimmed(c);
+    let hidden = |segment: &str| segment.contains('.') && segment.contains(blank) && segment.chars().all(is_trimmed);
+    path.split('/').any(|segment| matches!(segment, "." | "..") || hidden(segment))
 }
 
 fn decoded(path: &str) -> Option<String> {
@@ -79,6 +103,17 @@ fn stopped(path: &str) -> Option<String> {
 fn without_parameters(path: &str) -> Option<String> {
     let cut = |segment: &str| segment.split(';').next().unwrap_or("").to_owned();
     path.contains(';').then(|| path.split('/').map(cut).collect::<Vec<_>>().join("/"))
+}
+
+/// As Windows opens files.
+fn trimmed(path: &str) -> Option<String> {
+    let trim = |segment: &str| segment.trim_end_matches(is_trimmed).to_owned();
+    let changes = path.split('/').any(|segment| segment.ends_with(is_trimmed));
+    changes.then(|| path.split('/').map(trim).collect::<Vec<_>>().join("/"))
+}
+
+fn is_trimmed(c: char) -> bool {
+    c == '.' || c <= ' ' || c == '\u{7f}'
 }
 
 /// Empty segments dropped, the last one too.
@@ -120,6 +155,10 @@ mod tests {
             ("/admin%3Fx", "/admin"),
             ("/%2541DMIN;x//b/", "/admin/b"),
             ("/%C3%89", "/\u{e9}"),
+            ("/admin.", "/admin"),
+            ("/admin%20/x", "/admin/x"),
+            ("/Admin%2520%09.;x/", "/admin"),
+            ("/.../admin", "/admin"),
         ] {
             assert!(texts(path).iter().any(|text| text == seen), "{path}: {:?}", texts(path));
         }
@@ -137,10 +176,40 @@ mod tests {
             "/public/x/%252e%252e;/%252e%252e/admin",
             "/public/.;/x",
             "/public/..%3Fx",
+            "/public/..%20/admin",
+            "/public/%09..%09/admin",
+            "/public/.%20./admin",
         ] {
             assert!(all(path, 0).is_none(), "{path}");
         }
         assert!(all("/a/..b/.c/...;x", 0).is_some());
+    }
+
+    #[test]
+    fn a_path_is_plain_when_no_habit_changes_it() {
+        for plain in ["/", "/a", "/a/b.json", "/.env", "/a-b_c~d/!$&'()*+,=:@"] {
+            assert!(is_plain(plain) && all(plain, 0).unwrap().len() == 1, "{plain}");
+        }
+        for other in ["//", "/a/", "/A", "/a%41", "/a\\b", "/a;b", "/a.", "/a./b", "/...", "/a//b"] {
+            assert!(!is_plain(other) && all(other, 0).is_none_or(|all| all.len() > 1), "{other}");
+        }
+    }
+
+    #[test]
+    fn only_the_last_segment_has_an_extension() {
+        for (path, cut) in [
+            ("/admin.json", &["/admin"][..]),
+            ("/a.b/admin.tar.gz", &["/a.b/admin.tar", "/a.b/admin"]),
+            ("/a.b/admin", &[]),
+            ("/.env", &[]),
+            ("/.env.bak", &["/.env"]),
+            ("/...", &[]),
+            ("/a.b/", &[]),
+            ("/admin.", &["/admin"]),
+            ("/\u{e9}.x", &["/\u{e9}"]),
+        ] {
+            assert_eq!(cuts(path).collect::<Vec<_>>(), cut, "{path}");
+        }
     }
 
     #[test]

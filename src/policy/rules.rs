@@ -57,26 +57,52 @@ impl Rules {
 
     /// The strictest answer over all readings of a canonical path.
     pub(super) fn demand(&self, path: &str, asked: Asked<'_>) -> Demand<'_> {
-        let Some(readings) = readings::all(path, self.matters) else {
-            return Demand { allow: Allow::Nobody, groups: Vec::new() };
-        };
         let mut demand = Demand { allow: Allow::Anyone, groups: Vec::new() };
+        // Most paths read in one way, and it costs no allocation to know.
+        if self.matters == 0 && readings::is_plain(path) {
+            self.hear(&mut demand, path, 0, asked);
+            return demand;
+        }
+        let Some(readings) = readings::all(path, self.matters) else { return Demand::nobody() };
         for (text, habits) in &readings {
-            let (allow, groups) = self.first_match(text, *habits, asked);
-            demand.allow = demand.allow.max(allow);
-            if !groups.is_empty() && !demand.groups.contains(&groups) {
-                demand.groups.push(groups);
-            }
+            self.hear(&mut demand, text, *habits, asked);
         }
         demand
     }
 
-    fn first_match(&self, path: &str, habits: Habits, asked: Asked<'_>) -> (Allow, &[String]) {
+    /// Adds what one reading asks for, with the extension and without. A pattern that covers the whole path counts without
+    /// it as well: what is opened by its name (`=/robots.txt`) stays open.
+    fn hear<'a>(&'a self, demand: &mut Demand<'a>, path: &str, habits: Habits, asked: Asked<'_>) {
+        demand.add(self.first_match(habits, asked, |pattern| covers(pattern, path)));
+        for cut in readings::cuts(path) {
+            demand.add(self.first_match(habits, asked, |pattern| covers(pattern, path) || covers(pattern, cut)));
+        }
+    }
+
+    fn first_match(
+        &self,
+        habits: Habits,
+        asked: Asked<'_>,
+        covered: impl Fn(&PathPattern) -> bool,
+    ) -> (Allow, &[String]) {
         let table = self.by_habits.get(usize::from(habits)).and_then(|table| self.tables.get(*table));
         let mut pairs = self.rules.iter().zip(table.into_iter().flatten());
-        let met = pairs.find(|(rule, pattern)| covers(pattern, path) && applies(rule, asked));
+        let met = pairs.find(|(rule, pattern)| covered(pattern) && applies(rule, asked));
         // First match wins; without a match: sign-in needed.
         met.map_or((Allow::SignedIn, &[]), |(rule, _)| (rule.allow, rule.groups.as_slice()))
+    }
+}
+
+impl<'a> Demand<'a> {
+    pub(super) fn nobody() -> Self {
+        Self { allow: Allow::Nobody, groups: Vec::new() }
+    }
+
+    fn add(&mut self, (allow, groups): (Allow, &'a [String])) {
+        self.allow = self.allow.max(allow);
+        if !groups.is_empty() && !self.groups.contains(&groups) {
+            self.groups.push(groups);
+        }
     }
 }
 
@@ -185,6 +211,20 @@ mod tests {
             ("/public/x//..;/..;/vault", Allow::Nobody),
             ("/", Allow::SignedIn),
             ("/other", Allow::SignedIn),
+            ("/admin.json", Allow::Nobody),
+            ("/admin.tar.gz", Allow::Nobody),
+            ("/ADMIN.JSON/", Allow::Nobody),
+            ("/admin%2Ejson;x", Allow::Nobody),
+            ("/secret.json", Allow::Nobody),
+            ("/vault.", Allow::TwoFactor),
+            ("/vault%20", Allow::TwoFactor),
+            ("/vault%09.html", Allow::TwoFactor),
+            ("/vault./x", Allow::TwoFactor),
+            ("/public/file.txt", Allow::Anyone),
+            ("/public/admin.json", Allow::Anyone),
+            ("/public.txt", Allow::SignedIn),
+            ("/exact.txt", Allow::SignedIn),
+            ("/public/..%20/admin", Allow::Nobody),
         ] {
             assert_eq!(asks(&rules(), path), expected, "{path}");
         }
@@ -213,6 +253,29 @@ mod tests {
         assert_eq!(asks(&rules, "/dir/"), Allow::Anyone);
         assert_eq!(asks(&rules, "/admin"), Allow::Nobody, "the upstream may ignore case");
         assert_eq!(asks(&rules, "/a%2Bb"), Allow::Nobody, "the upstream will decode");
+    }
+
+    #[test]
+    fn what_is_opened_with_its_extension_stays_open_and_opens_nothing_else() {
+        let rules = Rules::new(&[
+            rule("=/admin.css", Allow::Anyone),
+            rule("=/robots.txt", Allow::Anyone),
+            rule("/app.v2/", Allow::Anyone),
+            rule("/admin", Allow::Nobody),
+        ]);
+        for (path, expected) in [
+            ("/admin.css", Allow::Anyone),
+            ("/admin.json", Allow::Nobody),
+            ("/robots.txt", Allow::Anyone),
+            ("/robots", Allow::SignedIn),
+            ("/robots.txt.old", Allow::SignedIn),
+            ("/app.v2", Allow::Anyone),
+            ("/app.v2/", Allow::Anyone),
+            ("/app.v2/main.js", Allow::Anyone),
+            ("/app.v3/main.js", Allow::SignedIn),
+        ] {
+            assert_eq!(asks(&rules, path), expected, "{path}");
+        }
     }
 
     #[test]
