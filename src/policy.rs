@@ -1,6 +1,7 @@
 //! Sites, routes and rules. `decide` is pure: request, subject and time in, a [`Grant`] or a refusal out.
 
 mod decide;
+mod overrides;
 mod readings;
 mod route;
 mod rules;

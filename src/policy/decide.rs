@@ -6,7 +6,7 @@ use http::{
 };
 
 use super::{
-    Page, Site, Subject,
+    Page, Site, Subject, overrides,
     rules::{Asked, Demand, Rules},
 };
 use crate::{config::site::Allow, inbound::View, session::Record, world::UnixMillis};
@@ -72,19 +72,32 @@ pub(super) fn site(site: &Site, rules: &Rules, view: &View, fields: &HeaderMap, 
     }
     // `OPTIONS *` asks about everything there is: the rules of `/` decide.
     let path = if &*view.target.path == "*" { "/" } else { &view.target.path };
-    let demand = rules.demand(path, Asked { method: &view.method, client: view.client.address });
+    let demand = demand(rules, path, view, fields);
     if demand.allow != Allow::Nobody && is_preflight(site, view, fields) {
         return Verdict::Allow;
     }
     meets(&demand, subject)
 }
 
-/// CORS preflights carry no cookie (Fetch §4.8); the site says whether its upstream answers them itself.
+/// What the rules ask for, whichever of the methods it names the upstream goes by.
+fn demand<'a>(rules: &'a Rules, path: &str, view: &View, fields: &HeaderMap) -> Demand<'a> {
+    let asked = |method| rules.demand(path, Asked { method, client: view.client.address });
+    let demand = asked(&view.method);
+    if !rules.by_method() {
+        return demand;
+    }
+    let Some(methods) = overrides::methods(fields) else { return Demand::nobody() };
+    methods.iter().fold(demand, |demand, method| demand.and(asked(method)))
+}
+
+/// CORS preflights carry no cookie (Fetch §4.8); the site says whether its upstream answers them itself. Browsers put
+/// nothing of a page's choice into one: what names another method is no preflight.
 fn is_preflight(site: &Site, view: &View, fields: &HeaderMap) -> bool {
     site.settings.allow_preflight
         && view.method == Method::OPTIONS
         && fields.contains_key(ORIGIN)
         && fields.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+        && !overrides::any(fields)
 }
 
 /// What in the path could be read in two ways and is not allowed by name. A raw backslash goes by `%5C`, a stray `%` by `%25`.
@@ -315,6 +328,24 @@ mod tests {
         assert_eq!(ask(&policy, "OPTIONS", "/", &HeaderMap::new()), Verdict::Authenticate);
         assert_eq!(ask(&policy, "GET", "/", &preflight), Verdict::Authenticate);
         assert_eq!(ask(&policy, "OPTIONS", "/closed", &preflight), Verdict::Deny(NOBODY.into()));
+        let mut tunnelled = preflight.clone();
+        tunnelled.insert("x-http-method-override", "GET".parse().unwrap());
+        assert_eq!(ask(&policy, "OPTIONS", "/", &tunnelled), Verdict::Authenticate, "no browser sends that");
+    }
+
+    #[test]
+    fn a_method_named_in_a_field_is_judged_too() {
+        let policy = site_policy();
+        let stranger = Subject::Anonymous { ended: false };
+        let ask = |name: &'static str, value: &str| {
+            let fields = HeaderMap::from_iter([(http::HeaderName::from_static(name), value.parse().unwrap())]);
+            site(&policy.sites[0], &policy.rules[0], &view("GET", "localhost", "/docs/a"), &fields, &stranger)
+        };
+        assert_eq!(ask("x-http-method-override", "DELETE"), Verdict::Authenticate);
+        assert_eq!(ask("x_http_method", "post"), Verdict::Authenticate);
+        assert_eq!(ask("x-method-override", "HEAD"), Verdict::Allow);
+        assert_eq!(ask("x-method-override", "DE LETE"), Verdict::Deny(NOBODY.into()));
+        assert_eq!(ask("x-other", "DELETE"), Verdict::Allow);
     }
 
     #[test]

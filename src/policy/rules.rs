@@ -16,6 +16,8 @@ pub(super) struct Rules {
     by_habits: Vec<usize>,
     /// Habits that change some pattern.
     matters: Habits,
+    /// Whether some rule asks for the method.
+    by_method: bool,
 }
 
 /// What somebody has to show.
@@ -47,12 +49,18 @@ impl Rules {
             }
         }
         let matters = matters(&by_habits);
-        Self { rules: rules.to_vec(), tables, by_habits, matters }
+        let by_method = rules.iter().any(|rule| !rule.methods.is_empty());
+        Self { rules: rules.to_vec(), tables, by_habits, matters, by_method }
     }
 
     /// Whether there are any; without, paths do not count and travel as they came.
     pub(super) fn is_empty(&self) -> bool {
         self.rules.is_empty()
+    }
+
+    /// Whether the method decides anything.
+    pub(super) fn by_method(&self) -> bool {
+        self.by_method
     }
 
     /// The strictest answer over all readings of a canonical path.
@@ -96,6 +104,13 @@ impl Rules {
 impl<'a> Demand<'a> {
     pub(super) fn nobody() -> Self {
         Self { allow: Allow::Nobody, groups: Vec::new() }
+    }
+
+    /// Both demands: the strictest.
+    pub(super) fn and(mut self, other: Self) -> Self {
+        self.add((other.allow, &[]));
+        other.groups.into_iter().for_each(|groups| self.add((other.allow, groups)));
+        self
     }
 
     fn add(&mut self, (allow, groups): (Allow, &'a [String])) {
