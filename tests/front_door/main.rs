@@ -20,6 +20,7 @@ mod layers;
 mod limits;
 mod metrics;
 mod near_cache;
+mod outsiders;
 mod passwords;
 mod profile;
 mod protocols;
