@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_time_at_the_end_of_all_numbers_does_not_count() {
-        for time in [i64::MIN, i64::MAX, -1] {
+        for time in [i64::MIN, i64::MAX, -2] {
             assert_eq!(times(&format!("page.{time}.7"), "page", 9), [7], "{time}");
         }
     }
