@@ -69,13 +69,14 @@ pub(super) fn is_plain(path: &str) -> bool {
 }
 
 /// The path without the extension of its last segment, as a router sees it that takes `/admin.json` for `/admin` in a format:
-/// cut at the last dot, and at the first where that is another.
+/// cut at the last dot, and at the first where that is another; blanks before the dot go with it.
 pub(super) fn cuts(path: &str) -> impl Iterator<Item = &str> {
     let segment = path.rfind('/').map_or(0, |slash| slash + 1);
     let name = path.get(segment..).unwrap_or("");
     // `.env` is a name and no extension.
     let dots = name.len() - name.trim_start_matches('.').len();
-    let cut = move |at: Option<usize>| at.filter(|at| *at > dots).and_then(|at| path.get(..segment + at));
+    let stem = move |at: usize| path.get(..segment + at).map(|stem| stem.trim_end_matches(is_trimmed));
+    let cut = move |at: Option<usize>| at.filter(|at| *at > dots).and_then(stem);
     let (last, first) = (name.rfind('.'), name.get(dots..).and_then(|name| name.find('.')).map(|at| at + dots));
     cut(last).into_iter().chain(cut(first.filter(|_| first != last)))
 }
@@ -206,6 +207,7 @@ mod tests {
             ("/...", &[]),
             ("/a.b/", &[]),
             ("/admin.", &["/admin"]),
+            ("/admin\t.x", &["/admin"]),
             ("/\u{e9}.x", &["/\u{e9}"]),
         ] {
             assert_eq!(cuts(path).collect::<Vec<_>>(), cut, "{path}");
