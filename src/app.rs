@@ -26,7 +26,7 @@ use crate::{
     listener::Listener,
     telemetry::access::AccessLog,
     session::outbox,
-    world::{Clock, Entropy},
+    world::{Clock, Entropy, roots},
 };
 
 pub use self::{
@@ -70,6 +70,7 @@ pub fn serve(mut config: Config) -> Result<(), ServeError> {
     let (clock, entropy) = (Clock::System, Entropy::System);
     data::open(&config.data_dir)?;
     let secret = data::secret(&config.data_dir, &config.secrets, &entropy)?;
+    authorities()?;
     let listener = Listener::bind(&config.listen, &config.limits).map_err(ServeError::Setup)?;
     settle_port(&mut config, &listener);
     let service = service_runtime()?;
@@ -110,6 +111,11 @@ fn settle_port(config: &mut Config, listener: &Listener) {
         let (http, https) = listener.addresses();
         config.portal.url.port = http.or(https).map_or(0, |address| address.port());
     }
+}
+
+/// Each part that trusts other servers reads `SSL_CERT_FILE` for itself; a wrong one is told before anything listens.
+fn authorities() -> Result<(), ServeError> {
+    roots::store().map(drop).map_err(|error| ServeError::Setup(causes(&error)))
 }
 
 async fn until_second(signals: &Signals, run: impl Future<Output = ()>) -> Result<(), ServeError> {

@@ -35,6 +35,7 @@ pub struct Reached {
 /// # Errors
 /// When what only trying out can tell is wrong in the set-up itself: certificates, CA files, the data folder.
 pub fn everything(config: &Config) -> Result<Vec<Reached>, ServeError> {
+    super::authorities()?;
     certificates(config)?;
     let service = super::service_runtime()?;
     let reached = service.block_on(all(config));

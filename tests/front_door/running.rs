@@ -116,6 +116,17 @@ fn missing_key_files_refuse_to_start() {
 }
 
 #[test]
+fn a_missing_certificate_authority_refuses_to_start() {
+    let config = "[listen]\nhttp = \"127.0.0.1:0\"\n[operations]\nlisten = \"127.0.0.1:0\"\n";
+    for words in [&["check"][..], &[]] {
+        let (code, text) = refused(config, &[("SSL_CERT_FILE", "/nowhere/authority.pem")], words);
+        assert_eq!(code, Some(64), "{words:?}: {text}");
+        assert!(text.contains("SSL_CERT_FILE (/nowhere/authority.pem)"), "{words:?}: {text}");
+        assert!(!text.contains("http://"), "nobody is invited: {text}");
+    }
+}
+
+#[test]
 fn half_of_twilios_settings_names_the_missing_one() {
     for (given, missing) in [
         (&[("TWILIO_ACCOUNT_SID", "ACx"), ("TWILIO_AUTH_TOKEN", "t")][..], "service"),
