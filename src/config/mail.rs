@@ -99,12 +99,13 @@ fn transport(text: &str) -> Result<Transport, String> {
     // The scheme is not a special one, so that the host arrives as written.
     let host = url.host_str().filter(|host| !host.is_empty()).ok_or(format!("it names no host: {FORMS}"))?;
     let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-    let tls = match (implicit, is_this_machine(&host)) {
+    let credentials = credentials(&url)?;
+    let tls = match (implicit, is_this_machine(&host) && credentials.is_none()) {
         (true, _) => SmtpTls::Implicit,
         (false, true) => SmtpTls::Plain,
         (false, false) => SmtpTls::StartTls,
     };
-    Ok(Transport::Smtp(Smtp { port: url.port().unwrap_or(default_port), tls, credentials: credentials(&url)?, host }))
+    Ok(Transport::Smtp(Smtp { port: url.port().unwrap_or(default_port), tls, credentials, host }))
 }
 
 fn credentials(url: &Url) -> Result<Option<(String, SecretString)>, String> {

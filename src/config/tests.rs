@@ -391,6 +391,9 @@ fn registration_and_confirmation_settle_by_what_stands_around_them() {
     assert!(smtp.accounts.confirm_email);
     let Transport::Smtp(smtp) = smtp.mail.transport else { panic!("SMTP") };
     assert_eq!(smtp.tls, SmtpTls::Plain);
+    let guarded = load("mail.transport = \"smtp://u:p@localhost:2525\"\n", &[]).unwrap();
+    let Transport::Smtp(guarded) = guarded.mail.transport else { panic!("SMTP") };
+    assert_eq!(guarded.tls, SmtpTls::StartTls, "a password never travels in the open, on this machine either");
     let everyone = "allow_console = true\naccounts = { registration = \"open\", registration_domains = [\"*\"] }\n\
                     portal.url = \"https://wiki.example.com\"\n";
     let everyone = load(&format!("{everyone}{real}"), &[]).unwrap();

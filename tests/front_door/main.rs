@@ -21,6 +21,7 @@ mod limits;
 mod metrics;
 mod near_cache;
 mod outsiders;
+mod mails;
 mod passwords;
 mod profile;
 mod protocols;

@@ -10,6 +10,7 @@ pub mod program;
 pub mod raw;
 pub mod services;
 pub mod streams;
+pub mod strict_mail;
 pub mod upstream;
 
 use std::{

@@ -132,3 +132,31 @@ pub fn certificate(folder: &Path, names: &[&str]) -> (PathBuf, PathBuf, String) 
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
     (cert, key, made.cert.pem())
 }
+
+/// TLS with that certificate and key, as [`certificate`] wrote them.
+pub fn tls_acceptor(cert: &Path, key: &Path) -> tokio_rustls::TlsAcceptor {
+    use rustls_pki_types::pem::PemObject;
+    let certificate = rustls_pki_types::CertificateDer::from_pem_file(cert).unwrap();
+    let key = rustls_pki_types::PrivateKeyDer::from_pem_file(key).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = builder.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
+    std::sync::Arc::new(config).into()
+}
+
+/// TLS in front of a plain server; ends with its task. Answers the port.
+pub async fn tls_before(to: std::net::SocketAddr, acceptor: tokio_rustls::TlsAcceptor) -> u16 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let mut secure = acceptor.accept(socket).await.ok()?;
+                let mut plain = tokio::net::TcpStream::connect(to).await.ok()?;
+                tokio::io::copy_bidirectional(&mut secure, &mut plain).await.ok()
+            });
+        }
+    });
+    port
+}
