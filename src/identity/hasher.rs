@@ -33,6 +33,9 @@ pub(super) struct Hasher {
     places: Arc<Semaphore>,
     /// Running.
     turns: Arc<Semaphore>,
+    /// How many turns were taken, for tests of who costs how much.
+    #[cfg(test)]
+    pub(super) taken: Arc<std::sync::atomic::AtomicUsize>,
 }
 
 /// A place in the queue.
@@ -63,6 +66,8 @@ impl Hasher {
             params,
             places: Arc::new(Semaphore::new(turns + QUEUE)),
             turns: Arc::new(Semaphore::new(turns)),
+            #[cfg(test)]
+            taken: Arc::default(),
         }
     }
 
@@ -132,6 +137,8 @@ impl Place {
     /// Waits for a turn and runs costly work beside the runtime's threads.
     pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
         let turn = Arc::clone(&self.hasher.turns).acquire_owned().await.map_err(internal)?;
+        #[cfg(test)]
+        self.hasher.taken.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         tokio::task::spawn_blocking(move || {
             // The turn ends with the work, even when whoever asked went away meanwhile.
             let _turn = turn;

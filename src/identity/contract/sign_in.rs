@@ -43,8 +43,11 @@ async fn wrong_unknown_and_disabled_look_alike(house: &House) {
         ("nobody@example.org", PASSWORD),
     ];
     for (name, password) in tries {
+        let taken = || house.identity.inner.hasher.taken.load(std::sync::atomic::Ordering::SeqCst);
+        let before = taken();
         let answer = try_once(house, name, password).await;
         assert!(matches!(answer, Err(Refusal::Mismatch)), "{name}: {answer:?}");
+        assert_eq!(taken() - before, 1, "{name}: one hash, whatever was found");
     }
 }
 
