@@ -3,11 +3,12 @@
 //! [`Identity`] is the one door. The portal and the command line ask it; it answers in types that say whose
 //! fault a refusal is. Answers never tell whether an account exists.
 //!
-//! Its methods stand where their subject is: `sign_in`, `register`, `setup`, `reset`, `profile`, `second_factor`,
-//! `people` (the command line), `outbox`. SQL is in `ledger` only. OWASP Authentication, Password Storage and Forgot
+//! Its methods stand where their subject is: `sign_in`, `register`, `address`, `setup`, `reset`, `profile`,
+//! `second_factor`, `people` (the command line), `outbox`. SQL is in `ledger` only. OWASP Authentication, Password Storage and Forgot
 //! Password Cheat Sheets; NIST SP 800-63B-4.
 
 pub mod account;
+mod address;
 pub mod challenge;
 mod fields;
 mod hasher;

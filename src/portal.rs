@@ -1,5 +1,6 @@
 //! The portal: one page, one file, with its `get` and its `post`.
 
+mod address;
 mod assets;
 mod change_password_redirect;
 mod channel;

@@ -170,6 +170,11 @@ impl Ledger {
         Ok(())
     }
 
+    pub(super) async fn set_confirmed(&self, tx: &mut Tx, id: &AccountId) -> Result<(), StoreError> {
+        run!(tx, sqlx::query("UPDATE accounts SET email_confirmed = TRUE WHERE id = $1").bind(&*id.0))?;
+        Ok(())
+    }
+
     pub(super) async fn delete(&self, tx: &mut Tx, id: &AccountId) -> Result<(), StoreError> {
         run!(tx, sqlx::query("DELETE FROM links WHERE holder = $1").bind(&*id.0))?;
         run!(tx, sqlx::query("DELETE FROM accounts WHERE id = $1").bind(&*id.0))?;

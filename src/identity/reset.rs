@@ -46,7 +46,7 @@ impl Identity {
     /// # Errors
     /// [`Refusal::DeadLink`], [`Refusal::Store`].
     pub async fn reset_alive(&self, token: &str, now: UnixMillis) -> Result<(), Refusal> {
-        self.reset_owner(&token::hash(token)?, now).await.map(drop)
+        self.link_owner(Purpose::Reset, &token::hash(token)?, now).await.map(drop)
     }
 
     /// Redeems a reset link: sets the password, ends every session. Never signs in.
@@ -61,7 +61,7 @@ impl Identity {
         now: UnixMillis,
     ) -> Result<outbox::RowId, Refusal> {
         let token = token::hash(token)?;
-        let owner = self.reset_owner(&token, now).await?;
+        let owner = self.link_owner(Purpose::Reset, &token, now).await?;
         let hash = self.new_hash(&owner, &password, &confirm).await?;
 
         let ledger = &self.inner.ledger;
@@ -89,10 +89,16 @@ impl Identity {
         place.hash(&password, &self.inner.entropy).await
     }
 
-    async fn reset_owner(&self, token: &token::Hash, now: UnixMillis) -> Result<Account, Refusal> {
+    /// Whose living link that is.
+    pub(super) async fn link_owner(
+        &self,
+        purpose: Purpose,
+        token: &token::Hash,
+        now: UnixMillis,
+    ) -> Result<Account, Refusal> {
         let ledger = &self.inner.ledger;
         let mut tx = ledger.db().read().await?;
-        let holder = ledger.link_holder(&mut tx, Purpose::Reset, token, now).await?.ok_or(Refusal::DeadLink)?;
+        let holder = ledger.link_holder(&mut tx, purpose, token, now).await?.ok_or(Refusal::DeadLink)?;
         let owner = ledger.load(&mut tx, &AccountId(holder.into())).await?;
         owner.filter(|owner| !owner.disabled).ok_or(Refusal::DeadLink)
     }

@@ -32,6 +32,8 @@ pub enum Purpose {
     Register,
     /// Asking for a reset link (subject: the address's key).
     Forgot,
+    /// Asking for a link that confirms the account's own address (subject: the account's id).
+    Confirm,
     /// Sending a registration that has to be mended: it costs an estimate, and may tell of a name (no subject).
     Form,
     /// Having a code sent to a number nobody proved to have yet (subject: the number), whichever account asks.
@@ -225,6 +227,7 @@ impl Purpose {
             Self::CodeSend => "code-send",
             Self::Register => "register",
             Self::Forgot => "forgot",
+            Self::Confirm => "confirm",
             Self::Form => "form",
             Self::Number => "number",
         }
@@ -235,7 +238,7 @@ impl Purpose {
             Self::Password => PASSWORD,
             Self::Code => CODE,
             Self::CodeSend => CODE_SEND,
-            Self::Register | Self::Forgot => MAIL,
+            Self::Register | Self::Forgot | Self::Confirm => MAIL,
             Self::Form => FORM,
             Self::Number => NUMBER,
         }

@@ -43,7 +43,7 @@ pub(super) fn page(page: &Page, subject: &Subject) -> Verdict {
 /// Pages for people who are not signed in (some answer them with 401 themselves). Whatever is not named here, pages
 /// that do not exist too, needs a session.
 fn open(page: &str) -> bool {
-    const PAGES: [&str; 13] = [
+    const PAGES: [&str; 14] = [
         "login",
         "callback",
         "logout",
@@ -57,6 +57,7 @@ fn open(page: &str) -> bool {
         ".well-known/change-password",
         "register/sent",
         "register/confirm",
+        "email/confirm",
     ];
     PAGES.contains(&page) || ["login/", "assets/"].iter().any(|folder| page.starts_with(folder))
 }
@@ -363,6 +364,7 @@ mod tests {
             "setup",
             "register",
             "register/confirm",
+            "email/confirm",
             "password/forgot",
             "password/reset",
             ".well-known/change-password",
@@ -374,6 +376,7 @@ mod tests {
             "",
             "profile",
             "profile/edit",
+            "profile/confirm",
             "password",
             "password/",
             "second-factor",

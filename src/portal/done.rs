@@ -11,6 +11,8 @@ pub(super) enum Done {
     Ready,
     Confirmed,
     Anew,
+    Asked,
+    Address,
     Profile,
     Password,
     On,
@@ -19,12 +21,14 @@ pub(super) enum Done {
 }
 
 impl Done {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::SignedOut,
         Self::Reset,
         Self::Ready,
         Self::Confirmed,
         Self::Anew,
+        Self::Asked,
+        Self::Address,
         Self::Profile,
         Self::Password,
         Self::On,
@@ -40,6 +44,8 @@ impl Done {
             Self::Ready => "ready",
             Self::Confirmed => "confirmed",
             Self::Anew => "anew",
+            Self::Asked => "asked",
+            Self::Address => "address",
             Self::Profile => "profile",
             Self::Password => "password",
             Self::On => "on",
@@ -61,6 +67,8 @@ impl Done {
             Self::Ready => Notice::AccountReady,
             Self::Confirmed => Notice::EmailConfirmed,
             Self::Anew => Notice::StartedAnew,
+            Self::Asked => Notice::ConfirmationSent,
+            Self::Address => Notice::AddressConfirmed,
             Self::Profile => Notice::ProfileSaved,
             Self::Password => Notice::PasswordChanged,
             Self::On => Notice::FactorOn,

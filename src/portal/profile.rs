@@ -1,11 +1,14 @@
 //! `profile`: what others and the upstream know of you.
 
-use http::StatusCode;
+use super::{done::Done, factors, page::Back, respond::Guard, stop::Outcome, visit::Visit};
 
-use super::{done::Done, factors, respond::Guard, stop::Outcome, visit::Visit};
-
-/// The page; it has no form of its own.
+/// The page. Its one form, for an address not confirmed yet, goes to `profile/confirm`.
 pub(super) async fn get(visit: &Visit<'_>) -> Outcome {
+    show(visit, &Back::fresh()).await
+}
+
+/// The same, with what was in the way of that form.
+pub(super) async fn show(visit: &Visit<'_>, back: &Back) -> Outcome {
     let account = visit.account().await?;
     let lines = factors::lines(&account);
     let name = account.name();
@@ -17,7 +20,7 @@ pub(super) async fn get(visit: &Visit<'_>) -> Outcome {
         about_me: &account.about_me,
         email: &account.email,
         email_confirmed: account.email_confirmed,
-        confirm_email: None,
+        confirm_email: Some("profile/confirm"),
         member_since: account.created_at.0,
         // Who looks at it is here now, whether or not that is written already.
         last_seen: account.last_seen_at.or(Some(visit.now)).map(|at| at.0),
@@ -25,6 +28,7 @@ pub(super) async fn get(visit: &Visit<'_>) -> Outcome {
         factors: &factors::borrowed(&lines),
         factors_offered: !visit.room.identity.channels().is_empty(),
         notice: Done::parse(&visit.query("done")).map(Done::notice),
+        alert: back.shown_alert(),
     };
-    Ok(visit.page(StatusCode::OK, Guard::Page, view.render()))
+    Ok(back.finish(visit.page(back.status, Guard::Page, view.render())))
 }

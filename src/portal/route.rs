@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::Method;
 
 use super::{
-    Problem, assets, change_password_redirect, check,
+    Problem, address, assets, change_password_redirect, check,
     confirm::Confirm,
     edit::Edit,
     forgotten::Forgotten,
@@ -42,6 +42,8 @@ enum Route<'p> {
     Register,
     RegisterSent,
     Confirm,
+    AddressAsk,
+    AddressConfirm,
     Setup,
     Profile,
     Edit,
@@ -102,6 +104,8 @@ async fn answer(route: Route<'_>, visit: &Visit<'_>, body: Incoming) -> Outcome 
         Route::Register => form_page::<Register>(visit, body).await,
         Route::RegisterSent => Ok(register::sent(visit)),
         Route::Confirm => form_page::<Confirm>(visit, body).await,
+        Route::AddressAsk => form_page::<address::Ask>(visit, body).await,
+        Route::AddressConfirm => form_page::<address::Confirm>(visit, body).await,
         Route::Setup => form_page::<Setup>(visit, body).await,
         Route::Profile => profile::get(visit).await,
         Route::Edit => form_page::<Edit>(visit, body).await,
@@ -166,6 +170,8 @@ impl<'p> Route<'p> {
             "register" => Self::Register,
             "register/sent" => Self::RegisterSent,
             "register/confirm" => Self::Confirm,
+            "profile/confirm" => Self::AddressAsk,
+            "email/confirm" => Self::AddressConfirm,
             "setup" => Self::Setup,
             "profile" => Self::Profile,
             "profile/edit" => Self::Edit,
@@ -203,6 +209,7 @@ impl<'p> Route<'p> {
             Self::Front
             | Self::Profile
             | Self::Edit
+            | Self::AddressAsk
             | Self::Password
             | Self::SecondFactor
             | Self::Phone
@@ -215,6 +222,7 @@ impl<'p> Route<'p> {
             | Self::Register
             | Self::RegisterSent
             | Self::Confirm
+            | Self::AddressConfirm
             | Self::Setup
             | Self::Forgotten
             | Self::Reset
@@ -239,7 +247,7 @@ impl<'p> Route<'p> {
 
     /// Links from mails and from the terminal.
     fn token_in_url(self) -> bool {
-        matches!(self, Self::Confirm | Self::Setup | Self::Reset)
+        matches!(self, Self::Confirm | Self::AddressConfirm | Self::Setup | Self::Reset)
     }
 
     fn bound(self) -> Bound {
@@ -250,6 +258,8 @@ impl<'p> Route<'p> {
             Self::Register => Register::BOUND,
             Self::RegisterSent => Bound::Flow,
             Self::Confirm => Confirm::BOUND,
+            Self::AddressAsk => address::Ask::BOUND,
+            Self::AddressConfirm => address::Confirm::BOUND,
             Self::Setup => Setup::BOUND,
             Self::Forgotten => Forgotten::BOUND,
             Self::Reset => Reset::BOUND,

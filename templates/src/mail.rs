@@ -9,7 +9,7 @@ pub mod security;
 use maud::{DOCTYPE, html};
 
 pub use self::{
-    confirm::{AddressTaken, ConfirmRegistration},
+    confirm::{AddressTaken, ConfirmAddress, ConfirmRegistration},
     reset::ResetLink,
     security::{FactorOff, FactorOn, PasswordChanged},
 };

@@ -17,7 +17,7 @@ pub mod trouble;
 pub mod verify;
 
 pub use self::{
-    confirm::Confirm,
+    confirm::{Confirm, ConfirmAddress},
     demo::Demo,
     edit::EditProfile,
     forgotten::{Forgotten, ForgottenSent},

@@ -85,6 +85,10 @@ pub enum Notice<'a> {
     AccountReady,
     /// After `register/confirm`.
     EmailConfirmed,
+    /// After `profile/confirm`.
+    ConfirmationSent,
+    /// After `email/confirm`.
+    AddressConfirmed,
     /// After `profile/edit`.
     ProfileSaved,
     /// After enrolling.
@@ -114,6 +118,8 @@ impl Notice<'_> {
                 Self::PasswordChanged => "Your password is changed. Your other devices are signed out.",
                 Self::AccountReady => "Your account is ready. Sign in to begin.",
                 Self::EmailConfirmed => "Your e-mail is confirmed and your account is ready. Sign in to begin.",
+                Self::ConfirmationSent => "A mail is on its way to your address. Follow its link to confirm it.",
+                Self::AddressConfirmed => "Your e-mail is confirmed.",
                 Self::ProfileSaved => "Your profile is saved.",
                 Self::FactorOn => "Two-factor authentication is on. Next time we ask for a code after your password.",
                 Self::FactorOff => "Two-factor authentication is off. Your password alone signs you in now.",

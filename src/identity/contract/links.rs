@@ -12,6 +12,8 @@ facts!(
     a_reset_leaves_the_second_factor_alone,
     a_weak_password_leaves_the_reset_link_alive,
     links_stand_in_the_database_as_hashes_only,
+    an_address_link_confirms_once_and_tells_the_sessions,
+    an_address_link_lives_a_day_and_dies_with_a_newer_one,
 );
 
 async fn reset_link(house: &House, email: &str) -> String {
@@ -147,4 +149,38 @@ async fn links_stand_in_the_database_as_hashes_only(house: &House) {
     let kept =
         crate::storage::on!(tx, link => sqlx::query_scalar::<_, Vec<u8>>("SELECT token FROM links").fetch_one(link));
     assert_eq!(kept.unwrap(), super::super::token::hash(&token).unwrap());
+}
+
+async fn an_address_link_confirms_once_and_tells_the_sessions(house: &House) {
+    let ada = house.person("ada").await;
+    let identity = house.confirming();
+    let confirmed = async || identity.account(&ada.id).await.unwrap().unwrap().email_confirmed;
+    assert!(!confirmed().await);
+    identity.ask_to_confirm(&ada.id, &client(), house.now()).await.unwrap();
+    let letter = house.mail().await;
+    assert_eq!(letter.to.to_string(), "ada@example.org");
+    assert!(letter.text.contains("http://localhost:8080/.auth/email/confirm?token="), "{}", letter.text);
+    let token = token(&letter);
+    identity.address_link_alive(&token, house.now()).await.unwrap();
+    assert!(matches!(identity.reset_alive(&token, house.now()).await, Err(Refusal::DeadLink)), "good for one purpose");
+    let (owner, row) = identity.confirm_address(&token, house.now()).await.unwrap();
+    assert_eq!(owner, ada.id);
+    assert!(confirmed().await);
+    assert_eq!(house.drained().await.iter().map(|row| row.id).collect::<Vec<_>>(), [row]);
+    assert!(matches!(identity.confirm_address(&token, house.now()).await, Err(Refusal::DeadLink)));
+    identity.ask_to_confirm(&ada.id, &client(), house.now()).await.unwrap();
+    house.no_mail().await;
+}
+
+async fn an_address_link_lives_a_day_and_dies_with_a_newer_one(house: &House) {
+    let ada = house.person("ada").await;
+    let identity = house.confirming();
+    let mut links = Vec::new();
+    for _ in 0..2 {
+        identity.ask_to_confirm(&ada.id, &client(), house.now()).await.unwrap();
+        links.push(token(&house.mail().await));
+    }
+    assert!(matches!(identity.confirm_address(&links[0], house.now()).await, Err(Refusal::DeadLink)));
+    house.later(Duration::from_hours(24));
+    assert!(matches!(identity.confirm_address(&links[1], house.now()).await, Err(Refusal::DeadLink)));
 }

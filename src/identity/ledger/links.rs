@@ -11,6 +11,8 @@ use crate::{
 pub(in crate::identity) enum Purpose {
     /// A new password; held by an account.
     Reset,
+    /// The address is its owner's; held by an account.
+    Confirm,
     /// The first administrator; held by nobody.
     Setup,
 }
@@ -19,6 +21,7 @@ impl Purpose {
     fn name(self) -> &'static str {
         match self {
             Self::Reset => "reset",
+            Self::Confirm => "confirm",
             Self::Setup => "setup",
         }
     }

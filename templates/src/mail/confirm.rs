@@ -1,4 +1,4 @@
-//! Mails of registration.
+//! Mails of registration, and of an address confirmed later.
 
 use std::time::Duration;
 
@@ -32,6 +32,43 @@ impl ConfirmRegistration<'_> {
             after: vec![
                 format!("The link works once, for {}.", span(self.lives)),
                 "If this wasn't you, do nothing: without the link no account is made.".to_owned(),
+            ],
+        }
+        .body()
+    }
+}
+
+/// To the unconfirmed address of an account that is there already.
+#[derive(Clone, Copy, Debug)]
+pub struct ConfirmAddress<'a> {
+    /// `portal.name`
+    pub site_name: &'a str,
+    /// "Ada"
+    pub first_name: &'a str,
+    /// Without `@`: whose address it is said to be.
+    pub username: &'a str,
+    /// Whole URL of `email/confirm?token=…`.
+    pub link: &'a str,
+    /// How long it lives.
+    pub lives: Duration,
+}
+
+impl ConfirmAddress<'_> {
+    /// The mail.
+    #[must_use]
+    pub fn body(&self) -> MailBody {
+        Letter {
+            site_name: self.site_name,
+            first_name: self.first_name,
+            subject: format!("Confirm your e-mail for {}", self.site_name),
+            before: vec![format!(
+                "{} at {} says that this is their address. Confirm it, and the sites behind may know it.",
+                self.username, self.site_name
+            )],
+            link: ("Confirm e-mail", self.link),
+            after: vec![
+                format!("The link works once, for {}. A newer link replaces it.", span(self.lives)),
+                "If this wasn't you, do nothing: the address stays unconfirmed.".to_owned(),
             ],
         }
         .body()

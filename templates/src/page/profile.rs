@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::FactorLine;
 use crate::{
-    Frame, Notice,
+    Alert, Frame, Notice,
     avatar::avatar,
     form,
     frame::{Section, Sheet, notice},
@@ -42,6 +42,8 @@ pub struct Profile<'a> {
     pub factors_offered: bool,
     /// What just happened.
     pub notice: Option<Notice<'a>>,
+    /// Why the confirmation was not sent.
+    pub alert: Option<Alert<'a>>,
 }
 
 impl Profile<'_> {
@@ -50,9 +52,10 @@ impl Profile<'_> {
     pub fn render(&self) -> Markup {
         let frame = &self.frame;
         frame.page(
-            &Sheet::new("Profile", false).within(Section::Profile),
+            &Sheet::new("Profile", self.alert.is_some()).within(Section::Profile),
             &html! {
                 (notice(self.notice))
+                (form::above(self.alert, &[]))
                 div.person {
                     (avatar(self.id))
                     div { h1 { (self.name) } p.handle { "@" (self.username) } }

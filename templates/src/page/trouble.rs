@@ -245,6 +245,8 @@ pub struct DeadLink<'a> {
 pub enum Link {
     /// `register/confirm`
     Confirm,
+    /// `email/confirm`
+    Address,
     /// `password/reset`
     Reset,
     /// `setup`
@@ -262,6 +264,9 @@ impl DeadLink<'_> {
                 "Sign in",
                 "login",
             ),
+            Link::Address => {
+                ("It was used, its time ran out, or a newer one took its place.", "Go to your profile", "profile")
+            }
             Link::Reset => {
                 ("It was used, its time ran out, or a newer one took its place.", "Send a new link", "password/forgot")
             }
