@@ -128,7 +128,7 @@ impl Identity {
         let account = ledger.load(&mut tx, id).await?.filter(|account| !account.disabled).ok_or(Refusal::Stale)?;
         let mut faults = Faults::default();
         let first_name = faults.keep("first_name", fields::name(&edit.first_name, "first name"));
-        let last_name = faults.keep("last_name", fields::name(&edit.last_name, "last name"));
+        let last_name = faults.keep("last_name", new_last_name(&account, &edit.last_name));
         let about_me = faults.keep("about_me", fields::about_me(&edit.about_me));
         let username = self.new_username(&mut tx, &account, &edit.username, &mut faults, now).await?;
         faults.verdict()?;
@@ -195,6 +195,12 @@ impl Identity {
         self.tell_password_changed(&owner, now);
         Ok((Authenticated::new(owner, shown), row))
     }
+}
+
+/// Whom the operator added with one name may keep it so; a family name is not taken away again.
+fn new_last_name(account: &Account, typed: &str) -> Result<String, String> {
+    let one_name = account.last_name.is_empty() && typed.trim().is_empty();
+    if one_name { Ok(String::new()) } else { fields::name(typed, "last name") }
 }
 
 /// Names one account may come to own.

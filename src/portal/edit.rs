@@ -8,7 +8,10 @@ use super::{
     stop::Outcome,
     visit::{Bound, Visit},
 };
-use crate::{identity::ProfileEdit, inbound::answer::Answer};
+use crate::{
+    identity::{ProfileEdit, account::Account},
+    inbound::answer::Answer,
+};
 
 /// The page.
 pub(super) struct Edit;
@@ -31,12 +34,12 @@ impl Page for Edit {
     async fn get(visit: &Visit<'_>) -> Outcome {
         let account = visit.account().await?;
         let typed = ProfileEdit {
-            first_name: account.first_name,
-            last_name: account.last_name,
-            username: account.username,
-            about_me: account.about_me,
+            first_name: account.first_name.clone(),
+            last_name: account.last_name.clone(),
+            username: account.username.clone(),
+            about_me: account.about_me.clone(),
         };
-        Ok(show(visit, &typed, !account.chose_username, &Back::fresh()))
+        Ok(show(visit, &typed, &account, &Back::fresh()))
     }
 
     async fn post(visit: &Visit<'_>, form: Form<ProfileEdit>) -> Outcome {
@@ -56,17 +59,18 @@ impl Page for Edit {
 
     async fn again(visit: &Visit<'_>, typed: ProfileEdit, back: Back) -> Outcome {
         let account = visit.account().await?;
-        Ok(show(visit, &typed, !account.chose_username, &back))
+        Ok(show(visit, &typed, &account, &back))
     }
 }
 
-fn show(visit: &Visit<'_>, typed: &ProfileEdit, username_fixed: bool, back: &Back) -> Answer {
+fn show(visit: &Visit<'_>, typed: &ProfileEdit, account: &Account, back: &Back) -> Answer {
     let view = templates::page::EditProfile {
         frame: visit.frame(),
         first_name: &typed.first_name,
         last_name: &typed.last_name,
+        one_name: account.last_name.is_empty(),
         username: &typed.username,
-        username_fixed,
+        username_fixed: !account.chose_username,
         about_me: &typed.about_me,
         errors: &back.shown_errors(),
         alert: back.shown_alert(),

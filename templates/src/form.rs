@@ -102,13 +102,25 @@ pub(crate) struct Field<'a> {
     pub autocomplete: &'a str,
     pub hint: Option<&'a str>,
     pub readonly: bool,
+    pub optional: bool,
     pub focus: bool,
     pub errors: &'a [FieldError<'a>],
 }
 
 impl<'a> Field<'a> {
     pub(crate) fn new(kind: Kind, name: &'a str, label: &'a str, autocomplete: &'a str) -> Self {
-        Self { name, label, kind, value: "", autocomplete, hint: None, readonly: false, focus: false, errors: &[] }
+        Self {
+            name,
+            label,
+            kind,
+            value: "",
+            autocomplete,
+            hint: None,
+            readonly: false,
+            optional: false,
+            focus: false,
+            errors: &[],
+        }
     }
 
     pub(crate) fn value(self, value: &'a str) -> Self {
@@ -121,6 +133,11 @@ impl<'a> Field<'a> {
 
     pub(crate) fn readonly(self, readonly: bool) -> Self {
         Self { readonly, ..self }
+    }
+
+    /// The form may be sent without it.
+    pub(crate) fn optional(self, optional: bool) -> Self {
+        Self { optional, ..self }
     }
 
     pub(crate) fn focus(self, focus: bool) -> Self {
@@ -168,7 +185,7 @@ impl<'a> Field<'a> {
             input #(self.name) class=[(self.kind == Kind::Code).then_some("code")] type=(kind) name=(self.name) value=[(!secret).then_some(self.value)]
                 autocomplete=(self.autocomplete) inputmode=[keyboard] autocapitalize=[plain.then_some("none")]
                 spellcheck=[plain.then_some("false")] data-min=[shortest] aria-describedby=[self.described_by(error)]
-                aria-invalid=[error.map(|_| "true")] required readonly[self.readonly] autofocus[self.focus || first_wrong];
+                aria-invalid=[error.map(|_| "true")] required[!self.optional] readonly[self.readonly] autofocus[self.focus || first_wrong];
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::support::{
     client::Browser,
     html,
+    mailbox::Mailbox,
     people::PASSWORD,
     program::{Program, Setup},
 };
@@ -90,6 +91,112 @@ async fn who_did_not_choose_their_name_cannot_change_it() {
     let reply = browser.submit("/.auth/profile/edit", "/.auth/profile/edit", &fields).await;
     assert!([303, 422].contains(&reply.status.as_u16()), "{}", reply.status);
     assert_eq!(browser.api("/.auth/me").await.json()["username"], "ada");
+}
+
+#[tokio::test]
+async fn who_was_added_with_one_name_may_keep_it_so() {
+    let program = Setup::demo().start().await;
+    program.ready().await;
+    let added = ["user", "add", "cher", "--email", "cher@example.com", "--first-name", "Cher", "--password-stdin"];
+    program.run(&added, &format!("{PASSWORD}\n"));
+    let mut browser = Browser::new(&program).signed_in("cher", PASSWORD).await;
+    let page = browser.get("/.auth/profile/edit").await.expect(200).text();
+    let field = html::tags(&page, "input").find(|tag| html::attribute(tag, "name").as_deref() == Some("last_name"));
+    assert_eq!(html::attribute(field.unwrap(), "required"), None);
+    let form = "/.auth/profile/edit";
+    let mut save = async |last_name: &str| {
+        let fields = [("first_name", "Cher"), ("last_name", last_name), ("username", "cher"), ("about_me", "Sings")];
+        browser.submit(form, form, &fields).await.status.as_u16()
+    };
+    assert_eq!(save("").await, 303);
+    assert_eq!(save("Bono").await, 303);
+    assert_eq!(save("").await, 422, "a name that was given stays");
+}
+
+/// Registered while mails went to the terminal; then the operator set a mail server.
+async fn unconfirmed() -> (Mailbox, Program, Browser) {
+    let mut setup = Setup::demo();
+    setup.moved_clock = true;
+    let mut program = setup.start().await;
+    program.ready().await;
+    Browser::new(&program).register("ada", PASSWORD).await.expect(303);
+    let mailbox = Mailbox::start().await;
+    let config = std::fs::read_to_string(&program.config).unwrap();
+    let mail = format!("[mail]\ntransport = \"{}\"\nfrom = \"no-reply@example.com\"\n", mailbox.transport());
+    std::fs::write(&program.config, [config, mail].concat()).unwrap();
+    program.terminate().await;
+    program.resume().await;
+    program.ready().await;
+    let browser = Browser::new(&program).signed_in("ada", PASSWORD).await;
+    (mailbox, program, browser)
+}
+
+async fn ask_to_confirm(browser: &mut Browser) -> crate::support::client::Reply {
+    browser.submit("/.auth/profile", "/.auth/profile/confirm", &[]).await
+}
+
+async fn link(mailbox: &Mailbox) -> String {
+    let mail = mailbox.wait_for("ada@example.com", "confirm your e-mail").await;
+    let url = url::Url::parse(&mail.link()).unwrap();
+    format!("{}?{}", url.path(), url.query().unwrap())
+}
+
+/// Opens the link, in any browser, and presses its button.
+async fn press(browser: &mut Browser, link: &str) -> crate::support::client::Reply {
+    let page = browser.get(link).await;
+    let Some(token) = html::input_value(&page.text(), "token") else { return page };
+    let csrf = html::input_value(&page.text(), "csrf").unwrap();
+    browser.post("/.auth/email/confirm", &[("token", &token), ("csrf", &csrf)]).await
+}
+
+#[tokio::test]
+async fn an_address_confirmed_later_reaches_the_site() {
+    let (mailbox, _program, mut browser) = unconfirmed().await;
+    assert!(!browser.get("/").await.expect(200).words().contains("ada@example.com"), "nobody vouches for it");
+    assert!(browser.get("/.auth/profile").await.words().contains("not confirmed confirm"));
+    let reply = ask_to_confirm(&mut browser).await.expect(303);
+    let page = browser.get(reply.location()).await.expect(200);
+    assert!(page.words().contains("A mail is on its way to your address."), "{}", page.words());
+    let link = link(&mailbox).await;
+    for _ in 0..2 {
+        // A mail scanner looks first.
+        browser.get(&link).await.expect(200);
+    }
+    let reply = press(&mut browser, &link).await.expect(303);
+    let page = browser.get(reply.location()).await.expect(200);
+    assert!(page.words().contains("Your e-mail is confirmed."), "{}", page.words());
+    assert!(page.words().contains("ada@example.com confirmed"), "{}", page.words());
+    let site = browser.get("/").await.expect(200).words();
+    assert!(site.contains("Remote-Email") && site.contains("ada@example.com"), "{site}");
+    press(&mut browser, &link).await.expect(410);
+}
+
+#[tokio::test]
+async fn a_confirmation_link_works_in_another_browser_and_signs_nobody_in() {
+    let (mailbox, program, mut browser) = unconfirmed().await;
+    ask_to_confirm(&mut browser).await.expect(303);
+    let mut other = Browser::new(&program);
+    let reply = press(&mut other, &link(&mailbox).await).await.expect(303);
+    assert!(reply.location().starts_with("/.auth/login"), "{}", reply.location());
+    assert!(other.session_cookie().is_none());
+    assert!(browser.get("/").await.expect(200).words().contains("ada@example.com"), "the owner's session knows");
+}
+
+#[tokio::test]
+async fn a_confirmation_link_runs_out_and_asking_is_throttled() {
+    let (mailbox, program, mut browser) = unconfirmed().await;
+    browser.post("/.auth/profile/confirm", &[("csrf", "made-up")]).await.expect(403);
+    Browser::new(&program).post("/.auth/profile/confirm", &[]).await.expect(401);
+    ask_to_confirm(&mut browser).await.expect(303);
+    let link = link(&mailbox).await;
+    program.clock.as_ref().unwrap().advance(std::time::Duration::from_hours(24));
+    press(&mut Browser::new(&program), &link).await.expect(410);
+    let mut browser = Browser::new(&program).signed_in("ada", PASSWORD).await;
+    let mut last = 303;
+    for _ in 0..8 {
+        last = ask_to_confirm(&mut browser).await.status.as_u16();
+    }
+    assert_eq!(last, 429);
 }
 
 #[tokio::test]

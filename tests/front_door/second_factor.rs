@@ -175,8 +175,13 @@ async fn wrong_codes_are_explained_and_counted_across_restarted_sign_ins() {
                 break;
             }
             assert_eq!(reply.status, 401, "{}", reply.words());
-            assert!(reply.words().contains("That code isn't right."), "{}", reply.words());
             wrong += 1;
+            let left = match 5 - wrong {
+                1 => "1 try left.".into(),
+                left => format!("{left} tries left."),
+            };
+            let said = format!("That code isn't right. {left}");
+            assert!(reply.words().contains(&said), "{said} {}", reply.words());
         }
         if spent.is_some() {
             break;
@@ -264,6 +269,62 @@ async fn the_person_chooses_another_way() {
     assert_eq!(me["amr"], serde_json::json!(["pwd", "tel", "mfa"]));
     let foreign = browser.post("/.auth/login/verify/send", &[("channel", "pigeon")]).await;
     assert!(!foreign.status.is_success());
+}
+
+#[tokio::test]
+async fn a_code_by_email_goes_to_the_confirmed_address() {
+    let stage = stage_with(|setup| {
+        setup.verify = setup.verify.replace("[\"sms\", \"call\", \"whatsapp\"]", "[\"email\"]");
+    })
+    .await;
+    let mut enrolling = stage.signed_in().await;
+    let page = enrolling.get("/.auth/second-factor/phone").await.expect(200);
+    for control in ["country", "phone", "example"] {
+        assert!(!html::has_control(&page.text(), control), "{control} is of no use: {}", page.words());
+    }
+    let form = "/.auth/second-factor/phone";
+    enrolling.submit(form, form, &[("channel", "email")]).await.expect(303);
+    let send = stage.twilio.sends().pop().unwrap();
+    assert_eq!((send.field("To"), send.field("Channel")), (Some("ada@example.com"), Some("email")));
+    let code = stage.twilio.code_for("ada@example.com").unwrap();
+    enrolling.submit(form, form, &[("code", &code)]).await.expect(303);
+    let mut browser = stage.owing().await;
+    let page = browser.get("/.auth/login/verify").await.expect(200);
+    assert!(page.words().contains("We sent a code by e-mail to a") && !page.text().contains("ada@example.com"));
+    let code = stage.twilio.code_for("ada@example.com").unwrap();
+    answer(&mut browser, &code).await.expect(303);
+    assert_eq!(browser.api("/.auth/me").await.json()["amr"], serde_json::json!(["pwd", "otp", "mfa"]));
+}
+
+#[tokio::test]
+async fn a_number_may_stay_empty_only_where_codes_go_by_email() {
+    let stage = stage_with(|setup| setup.verify = setup.verify.replace("\"whatsapp\"", "\"email\"")).await;
+    let mut browser = stage.signed_in().await;
+    let page = browser.get("/.auth/second-factor/phone").await.expect(200);
+    let text = page.text();
+    let phone = html::tags(&text, "input").find(|tag| html::attribute(tag, "name").as_deref() == Some("phone"));
+    assert_eq!(html::attribute(phone.unwrap(), "required"), None, "a browser sends the form without it");
+    stage.enrol(&mut browser, "KE", "", "sms").await.expect(422);
+    assert!(stage.twilio.sends().is_empty());
+    stage.enrol(&mut browser, "", "", "email").await.expect(303);
+    assert_eq!(stage.twilio.sends().pop().unwrap().field("To"), Some("ada@example.com"));
+}
+
+#[tokio::test]
+async fn a_code_by_whatsapp_signs_in() {
+    let stage = stage().await;
+    let mut enrolling = stage.signed_in().await;
+    stage.enrol(&mut enrolling, "KE", LOCAL, "whatsapp").await.expect(303);
+    let code = stage.twilio.code_for(NUMBER).unwrap();
+    let form = "/.auth/second-factor/phone";
+    enrolling.submit(form, form, &[("code", &code)]).await.expect(303);
+    let mut browser = stage.owing().await;
+    assert_eq!(stage.twilio.sends().pop().unwrap().field("Channel"), Some("whatsapp"));
+    let page = browser.get("/.auth/login/verify").await.expect(200);
+    assert!(page.words().contains("We sent a code by WhatsApp to •••• 56"), "{}", page.words());
+    let code = stage.twilio.code_for(NUMBER).unwrap();
+    answer(&mut browser, &code).await.expect(303);
+    browser.get("/").await.expect(200);
 }
 
 #[tokio::test]

@@ -17,6 +17,8 @@ pub struct EditProfile<'a> {
     pub first_name: &'a str,
     /// As stored, or what was typed.
     pub last_name: &'a str,
+    /// The account never had a family name: it may stay without.
+    pub one_name: bool,
     /// As stored, or what was typed.
     pub username: &'a str,
     /// Others gave the name: it is shown, and posted unchanged.
@@ -39,7 +41,8 @@ impl EditProfile<'_> {
         let fields = html! {
             div.pair {
                 (Field::new(Kind::Name, "first_name", "First name", "given-name").value(self.first_name).errors(errors).render())
-                (Field::new(Kind::Name, "last_name", "Last name", "family-name").value(self.last_name).errors(errors).render())
+                (Field::new(Kind::Name, "last_name", "Last name", "family-name")
+                    .value(self.last_name).optional(self.one_name).errors(errors).render())
             }
             (Field::new(Kind::Handle, "username", "Username", "username")
                 .value(self.username).hint(rule).readonly(self.username_fixed).errors(errors).render())

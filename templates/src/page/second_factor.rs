@@ -117,13 +117,20 @@ impl EnablePhone<'_> {
     #[must_use]
     pub fn render(&self) -> Markup {
         let frame = &self.frame;
+        let to_a_phone = self.channels.iter().any(|channel| *channel != Channel::Email);
         let fields = html! {
-            (self.country_field())
-            (self.phone_field())
+            @if to_a_phone {
+                (self.country_field())
+                (self.phone_field())
+            }
             (self.channel_field())
-            p.hint { "Text messages and calls can be intercepted. They still protect far better than a password alone; an authenticator app or a passkey is stronger, where a site offers one." }
+            @if to_a_phone {
+                p.hint { "Text messages and calls can be intercepted. They still protect far better than a password alone; an authenticator app or a passkey is stronger, where a site offers one." }
+            }
             (form::submit("Send code"))
-            p.scriptless { button.plain type="submit" name="example" value="1" formnovalidate { "Show example for this country" } }
+            @if to_a_phone {
+                p.scriptless { button.plain type="submit" name="example" value="1" formnovalidate { "Show example for this country" } }
+            }
         };
         let title = "Enable two-factor authentication";
         frame.page(
@@ -174,6 +181,7 @@ impl EnablePhone<'_> {
         options
     }
 
+    /// Where codes may go by e-mail, the form can be sent without a number.
     fn phone_field(&self) -> Markup {
         let example = match self.chosen().map(|country| country.example) {
             Some(example) if !example.is_empty() => format!("Example: {example}"),
@@ -183,6 +191,7 @@ impl EnablePhone<'_> {
             .value(self.phone)
             .hint(&example)
             .errors(self.errors)
+            .optional(self.channels.contains(&Channel::Email))
             .focus(self.errors.is_empty())
             .render()
     }
@@ -258,7 +267,7 @@ impl EnrolCode<'_> {
         };
         let restart = html! {
             (form::hidden("restart", "1"))
-            button.plain type="submit" { "Use another number" }
+            button.plain type="submit" { @if self.channel == Channel::Email { "Begin again" } @else { "Use another number" } }
         };
         frame.page(
             &Sheet::new("Enter the code", self.alert.is_some()).within(Section::Security),

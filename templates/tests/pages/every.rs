@@ -169,6 +169,7 @@ fn newcomers(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
         ),
         ("register-sent", RegisterSent { frame, lives }.render()),
         ("confirm", Confirm { frame, token: t.token, alert: None }.render()),
+        ("confirm-address", ConfirmAddress { frame, token: t.token, alert: None }.render()),
         (
             "setup",
             Setup {
@@ -210,6 +211,7 @@ fn members(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
         factors: &[],
         factors_offered: true,
         notice: None,
+        alert: None,
     };
     vec![
         ("profile", profile.render()),
@@ -230,6 +232,7 @@ fn members(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
                 frame,
                 first_name: t.name,
                 last_name: t.name,
+                one_name: false,
                 username: t.username,
                 username_fixed: false,
                 about_me: t.about,
@@ -263,6 +266,8 @@ fn guarding(t: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, Marku
         ("security", SecondFactor { notice: Some(Notice::FactorWanted(Some(t.place))), ..security }.render()),
         ("security-on", SecondFactor { factors: &[factor], ..security }.render()),
         ("enable", phone.render()),
+        ("enable-or-mail", EnablePhone { channels: &[Channel::Sms, Channel::Email], ..phone }.render()),
+        ("enable-by-mail", EnablePhone { channels: &[Channel::Email], channel: Channel::Email, ..phone }.render()),
         ("enable-error", EnablePhone { phone: t.username, errors: &errors, ..phone }.render()),
         (
             "enrol-code",
@@ -304,6 +309,7 @@ fn troubles(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
         ("frame-sign-in", FrameSignIn { frame, login: t.place }.render()),
         ("form-lost", FormLost { frame, login: t.place }.render()),
         ("dead-confirm", DeadLink { frame, link: Link::Confirm }.render()),
+        ("dead-address", DeadLink { frame, link: Link::Address }.render()),
         ("dead-reset", DeadLink { frame, link: Link::Reset }.render()),
         ("dead-setup", DeadLink { frame, link: Link::Setup }.render()),
         ("cookies-insecure", cookies(CookieReason::Insecure)),
