@@ -35,7 +35,23 @@
     input.after(button);
   }
 
-  // How long a new password is; the server judges how strong.
+  // How strong a new password looks, and why; the server judges.
+  const rows = "abcdefghijklmnopqrstuvwxyz 01234567890 qwertyuiop qwertz asdfghjkl zxcvbnm";
+  const weakness = (input) => {
+    const text = input.value.toLowerCase();
+    for (const name of ["first_name", "last_name", "username", "email"]) {
+      const own = input.form.elements[name];
+      const words = own ? own.value.toLowerCase().split("@")[0].split(/[^\p{L}\p{N}]+/u) : [];
+      const label = name === "email" ? "e-mail" : name.replace("_", " ");
+      if (words.some((word) => length(word) > 2 && text.includes(word))) return `Your ${label} is in it, and is guessed first.`;
+    }
+    if (new Set(text).size < 6) return "The same few characters again and again are guessed early. Use more different ones.";
+    for (let at = 0; at + 4 <= text.length; at++) {
+      const run = text.slice(at, at + 4);
+      if (rows.includes(run) || rows.includes([...run].reverse().join(""))) return `A row like “${run}” is guessed early. Use unrelated words.`;
+    }
+    return "";
+  };
   for (const line of all("[data-strength]")) {
     const input = document.getElementById(line.dataset.strength);
     const advice = line.textContent;
@@ -45,9 +61,9 @@
         ? advice
         : missing > 0
           ? `Too short: ${plural(missing, "character")} to go.`
-          : missing > -5
+          : weakness(input) || (missing > -5
             ? "Long enough. A few more characters, or another word, make it stronger."
-            : "Good length. Is it free of names, dates and rows of keys?";
+            : "Good length. Is it free of names, dates and rows of keys?");
       if (line.textContent !== text) line.textContent = text;
     });
   }

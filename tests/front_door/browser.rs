@@ -35,6 +35,23 @@ async fn choose_kenya(window: &Window) {
     option.click().await.unwrap();
 }
 
+/// Scripts take this button away and change the example by themselves.
+async fn the_example_is_a_button(window: &Window) {
+    choose_kenya(window).await;
+    window.fill("phone", "07").await;
+    window.press("Show example for this country").await;
+    window.sees("Example: 0712 123456").await;
+    let typed = window.driver.find(thirtyfour::By::Name("phone")).await.unwrap();
+    assert_eq!(typed.prop("value").await.unwrap().as_deref(), Some("07"), "what was typed stays");
+}
+
+/// Whether scripts put "Show" beside the password.
+async fn offers_to_show_the_password(program: &Program, window: &Window) -> bool {
+    window.open_page(&format!("{}/.auth/login", program.origin())).await;
+    window.sees("Password").await;
+    !window.driver.find_all(thirtyfour::By::Css(".secret button")).await.unwrap().is_empty()
+}
+
 /// register → sign in → demo site → profile → enable two-factor → sign out → sign in with code → demo site
 async fn walk(program: &Program, window: &Window, pictures: bool) {
     let picture = async |name: &str| {
@@ -65,6 +82,9 @@ async fn walk(program: &Program, window: &Window, pictures: bool) {
         window.press("Enable two-factor authentication").await;
     }
     picture("second-factor-phone").await;
+    if !pictures {
+        the_example_is_a_button(window).await;
+    }
     choose_kenya(window).await;
     window.fill("phone", "0712 123456").await;
     let before = program.output().len();
@@ -97,6 +117,7 @@ async fn walk(program: &Program, window: &Window, pictures: bool) {
 async fn a_newcomer_walks_from_registering_to_two_factor_sign_in() {
     let program = demo().await;
     let window = Window::open(true).await;
+    assert!(offers_to_show_the_password(&program, &window).await);
     walk(&program, &window, true).await;
     window.close().await;
 }
@@ -105,7 +126,27 @@ async fn a_newcomer_walks_from_registering_to_two_factor_sign_in() {
 async fn the_same_walk_works_with_scripts_off() {
     let program = demo().await;
     let window = Window::open(false).await;
+    assert!(!offers_to_show_the_password(&program, &window).await, "scripts run");
     walk(&program, &window, false).await;
+    window.close().await;
+}
+
+#[tokio::test]
+async fn codes_by_mail_are_enabled_without_a_number() {
+    let mut setup = Setup::demo();
+    setup.verify = "channels = [\"sms\", \"email\"]\n".into();
+    let program = setup.start().await;
+    program.ready().await;
+    program.add_person("grace", PASSWORD, false);
+    let window = Window::open(true).await;
+    window.open_page(&format!("{}/.auth/login?return_to=/.auth/second-factor/phone", program.origin())).await;
+    type_sign_in(&window, "grace").await;
+    window.open_page(&format!("{}/.auth/second-factor/phone", program.origin())).await;
+    window.driver.find(thirtyfour::By::Css("input[value=email]")).await.unwrap().click().await.unwrap();
+    window.pictures("second-factor-by-mail").await;
+    window.press("Send code").await;
+    window.sees("We sent a code by e-mail to").await;
+    window.pictures("second-factor-code-by-mail").await;
     window.close().await;
 }
 
@@ -125,6 +166,18 @@ async fn forms_that_come_back_look_right() {
     window.pictures("sign-in-wrong").await;
     window.open_page(&format!("{origin}/.auth/register")).await;
     type_registration(&window, "grace").await;
+    for (weak, why) in [
+        ("short", "Too short"),
+        ("aabbccaabbcc", "The same few characters"),
+        ("violet-4567-harbour", "A row like “4567”"),
+        ("violet-trewq-harbour", "A row like “trew”"),
+        ("violet-Lovelace-93", "Your last name is in it"),
+        ("hunter-grace-lantern", "Your username is in it"),
+        (PASSWORD, "Good length"),
+    ] {
+        window.fill("password", weak).await;
+        window.sees(why).await;
+    }
     window.fill("password_confirm", OTHER_PASSWORD).await;
     window.press("Create account").await;
     window.sees("taken").await;
