@@ -86,11 +86,15 @@ async fn enabling_steps_up_with_a_new_id_and_opens_two_factor_rules() {
     let stage = stage_with(|setup| setup.sites += "[[site.rule]]\npath = \"/strong\"\nallow = \"two-factor\"\n").await;
     let mut browser = stage.signed_in().await;
     let before = browser.clone();
+    let mut elsewhere = stage.signed_in().await;
+    elsewhere.get("/").await.expect(200);
     stage.enrol(&mut browser, "KE", LOCAL, "sms").await.expect(303);
     let code = stage.twilio.code_for(NUMBER).unwrap();
     browser.submit("/.auth/second-factor/phone", "/.auth/second-factor/phone", &[("code", &code)]).await.expect(303);
     assert_ne!(before.session_cookie(), browser.session_cookie());
     before.clone().get("/").await.expect(303);
+    elsewhere.get("/").await.expect(303);
+    assert_eq!(elsewhere.api("/.auth/me").await.status, 401, "the other browser's session is over");
     browser.get("/strong").await.expect(200);
 }
 
