@@ -269,6 +269,54 @@ async fn the_third_redirect_to_sign_in_shows_the_reason() {
     );
 }
 
+/// What the third redirect says, and what a form without our cookie says.
+async fn without_cookies(mut browser: Browser) -> [String; 2] {
+    let mut shown = browser.get("/").await;
+    for _ in 0..3 {
+        if shown.status != 303 {
+            break;
+        }
+        shown = browser.get("/").await;
+    }
+    assert_eq!(shown.status, 401, "{}", shown.location());
+    browser.jar.clear();
+    let form = browser.post("/.auth/login", &[("identifier", "ada"), ("csrf", "x")]).await;
+    [shown.words(), form.words()]
+}
+
+#[tokio::test]
+async fn a_page_opened_over_http_is_told_of_https() {
+    let mut setup = Setup::demo();
+    setup.url = "https://localhost:{port}".into();
+    let program = setup.start().await;
+    program.ready().await;
+    let [page, form] = without_cookies(Browser::new(&program)).await;
+    let url = format!("https://localhost:{}", program.http.port());
+    assert!(
+        page.contains(&format!("You opened this page over http, but the site is set up for https: open {url}")),
+        "{page}"
+    );
+    assert!(form.contains(&format!("this page was opened with http, but portal.url is {url}")), "{form}");
+}
+
+#[tokio::test]
+async fn a_page_opened_under_another_host_is_told_of_the_right_one() {
+    let mut setup = Setup::demo();
+    setup.sites += "[[site]]\nhost = \"other.test\"\nupstream = \"demo\"\n";
+    let program = setup.start().await;
+    program.ready().await;
+    let mut browser = Browser::new(&program);
+    browser.authority = "other.test".into();
+    let mut shown = browser.get("/").await;
+    for _ in 0..3 {
+        if shown.status == 303 {
+            shown = browser.get("/").await;
+        }
+    }
+    let said = format!("You opened other.test , but the site is set up as {}", program.origin());
+    assert!(shown.words().contains(&said), "{} {}", shown.status, shown.words());
+}
+
 #[tokio::test]
 async fn forwarded_for_of_an_untrusted_peer_is_warned_of_once() {
     let program = Setup::demo().start().await;
@@ -285,18 +333,33 @@ async fn forwarded_for_of_an_untrusted_peer_is_warned_of_once() {
     assert_eq!(warnings.len(), 1, "{warnings:?}");
 }
 
-#[tokio::test]
-async fn data_that_cannot_be_written_names_the_command_to_run() {
+#[test]
+fn data_that_cannot_be_written_names_the_command_to_run() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("a-file");
-    std::fs::write(&file, "x").unwrap();
-    let config = format!(
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    let config = folder.path().join("config.toml");
+    let text = format!(
         "data_dir = {:?}\n[listen]\nhttp = \"127.0.0.1:0\"\n[operations]\nlisten = \"127.0.0.1:0\"\n",
-        file.join("data").display().to_string()
+        data.display().to_string()
     );
-    let (code, text) = tokio::task::spawn_blocking(move || refused(&config, &[], &[])).await.unwrap();
-    assert!(code.is_some_and(|code| code != 0 && code != 124), "{code:?} {text}");
-    assert!(text.contains("data_dir"), "{text}");
+    std::fs::write(&config, text).unwrap();
+    // The program itself may stand where only we can read.
+    let program = folder.path().join("vestibule");
+    std::fs::copy(env!("CARGO_BIN_EXE_vestibule"), &program).unwrap();
+    for path in [folder.path(), data.as_path()] {
+        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o555)).unwrap();
+    }
+    let output = std::process::Command::new("setpriv")
+        .args(["--pdeathsig", "KILL", "--reuid", "65534", "--regid", "65534", "--clear-groups", "timeout", "10"])
+        .args([&program, std::path::Path::new("--config"), &config])
+        .output()
+        .unwrap();
+    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert_eq!(output.status.code(), Some(73), "EX_CANTCREAT: {told}");
+    assert!(told.contains("data_dir") && told.contains("uid 65534"), "{told}");
+    assert!(told.contains(&format!("chown -R 65534:65534 {}", data.display())), "{told}");
 }
 
 #[tokio::test]
