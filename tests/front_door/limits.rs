@@ -33,13 +33,17 @@ async fn upstream_troubles_have_their_pages() {
 }
 
 #[tokio::test]
-async fn a_refused_upstream_is_named_to_visitors_by_its_site_only() {
+async fn a_refused_upstream_is_named_to_the_administrator_and_to_visitors_by_its_site_only() {
     let upstream = Upstream::start().await;
     let gone = upstream.address;
     drop(upstream);
     let program = Setup::before(&format!("http://{gone}")).start().await;
     program.ready().await;
     program.add_person("ada", PASSWORD, false);
+    program.add_person("boss", PASSWORD, true);
+    let mut boss = Browser::new(&program).signed_in("boss", PASSWORD).await;
+    let reply = boss.get("/").await.expect(502);
+    assert!(reply.words().contains(&format!("(upstream {gone}) isn't answering.")), "{}", reply.words());
     let mut browser = Browser::new(&program).signed_in("ada", PASSWORD).await;
     let reply = browser.get("/").await.expect(502);
     assert!(reply.words().contains("isn't answering. Try again in a minute."), "{}", reply.words());
@@ -132,6 +136,51 @@ async fn upstream_connections_are_reused_and_a_stale_one_is_retried() {
     }
     let used: std::collections::BTreeSet<_> = upstream.seen().iter().map(|seen| seen.connection).collect();
     assert!(used.len() <= 4, "20 requests on {} connections", used.len());
+    for _ in 0..20 {
+        browser.get("/stale").await.expect(200);
+        assert_eq!(browser.get("/after").await.expect(200).text(), "the site behind");
+    }
+    assert_eq!(upstream.seen_at("/stale").len(), 20, "each was sent once");
+    assert_eq!(upstream.seen_at("/after").len(), 20, "each was sent once");
+}
+
+#[tokio::test]
+async fn a_flood_of_sign_ins_is_shed_and_pages_go_on() {
+    let (_upstream, _program, mut browser) = site(|mut setup| {
+        setup.password = "argon2 = { memory_kib = 32768, iterations = 1, parallelism = 1 }\n".into();
+        // A network each, so that the throttle does not speak first.
+        setup.listen = "trusted_proxies = [\"127.0.0.0/8\"]\n".into();
+        setup
+    })
+    .await;
+    let mut stranger = browser.clone();
+    stranger.jar.clear();
+    let page = stranger.get("/.auth/login").await.expect(200);
+    let csrf = crate::support::html::input_value(&page.text(), "csrf").unwrap();
+    let flood: Vec<_> = (0..150)
+        .map(|number: u8| {
+            let (mut one, csrf) = (stranger.clone(), csrf.clone());
+            one.always.push(("x-forwarded-for".into(), format!("203.0.{number}.9")));
+            tokio::spawn(async move {
+                let name = format!("nobody{number}");
+                one.post("/.auth/login", &[("identifier", &name), ("password", "x"), ("csrf", &csrf)]).await
+            })
+        })
+        .collect();
+    while !flood.iter().any(tokio::task::JoinHandle::is_finished) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    browser.get("/").await.expect(200);
+    let mut shed = 0;
+    for one in flood {
+        let reply = one.await.unwrap();
+        assert!([401, 503].contains(&reply.status.as_u16()), "{}: {}", reply.status, reply.words());
+        if reply.status == 503 {
+            shed += 1;
+            assert!(reply.field("retry-after").parse::<u32>().is_ok_and(|seconds| seconds > 0));
+        }
+    }
+    assert!((1..150).contains(&shed), "{shed} of 150 were shed");
 }
 
 /// User and system time the program used so far.

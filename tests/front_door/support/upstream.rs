@@ -54,9 +54,10 @@ impl Seen {
 /// Paths with a meaning (the first segment; anything else is 200 with a small body):
 /// `/status/503`, `/sse` (an event every 50 ms), `/slow/MS` (head after that long), `/stall` (head and half a body, then silence),
 /// `/drip/COUNT` (a byte every 200 ms, their number known beforehand), `/cut` (head and half a body, then the connection closes), `/big/BYTES`, `/ws` (101, then echoes bytes), `/nows` (200 to an upgrade),
-/// `/cookies` (sets several, ours among them), `/cache` (`Cache-Control: public, s-maxage=60`), `/hints` (103, then 200), `/trailers`,
+/// `/cookies/NAME/NAME` (sets `a`, those names, `b`), `/cache` (`Cache-Control: public, s-maxage=60`), `/hints` (103, then 200), `/trailers`,
 /// `/health` (200, or as `answer_health_with` says), `/redirect/TARGET` (302 to the percent-encoded target),
-/// `/close` (answers, then closes), `/drop` (closes without an answer), `/echo` (the body comes back).
+/// `/stale` (answers as if the connection stayed open, then closes it), `/close` (answers, then closes), `/drop` (closes without
+/// an answer), `/echo` (the body comes back).
 #[derive(Debug)]
 pub struct Upstream {
     /// Where it listens.
@@ -241,8 +242,10 @@ async fn answer(socket: &mut BufReader<TcpStream>, target: &str, upgrade: bool, 
         "drip" => return drip(socket, number).await,
         "ws" if upgrade => return echo(socket).await,
         "cookies" => {
-            let ours = ["__Host-vestibule=x", "vestibule-8080=x", "a=1", "b=2"].map(|pair| ("Set-Cookie", pair));
-            (ok(&ours, b"cookies"), true)
+            let wished = path.split('/').skip(2).map(|name| format!("{name}=x"));
+            let pairs: Vec<_> = std::iter::once("a=1".into()).chain(wished).chain(["b=2".into()]).collect();
+            let lines: Vec<_> = pairs.iter().map(|pair: &String| ("Set-Cookie", pair.as_str())).collect();
+            (ok(&lines, b"cookies"), true)
         }
         "cache" => (ok(&[("Cache-Control", "public, s-maxage=60, max-age=30")], b"cache"), true),
         "hints" => {
@@ -254,6 +257,7 @@ async fn answer(socket: &mut BufReader<TcpStream>, target: &str, upgrade: bool, 
             (chunked.into(), true)
         }
         "close" => (ok(&[("Connection", "close")], b"close"), false),
+        "stale" => (ok(&[], b"stale"), false),
         "drop" => (Vec::new(), false),
         "echo" => (ok(&[], body), true),
         _ => (ok(&[("Content-Type", "text/plain")], b"the site behind"), true),
