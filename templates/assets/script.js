@@ -36,19 +36,19 @@
   }
 
   // How strong a new password looks, and why; the server judges.
-  const rows = "abcdefghijklmnopqrstuvwxyz 01234567890 qwertyuiop qwertz asdfghjkl zxcvbnm";
+  const rows = "abcdefghijklmnopqrstuvwxyz 01234567890 qwertyuiop asdfghjkl zxcvbnm";
   const weakness = (input) => {
     const text = input.value.toLowerCase();
     for (const name of ["first_name", "last_name", "username", "email"]) {
       const own = input.form.elements[name];
       const words = own ? own.value.toLowerCase().split("@")[0].split(/[^\p{L}\p{N}]+/u) : [];
       const label = name === "email" ? "e-mail" : name.replace("_", " ");
-      if (words.some((word) => length(word) > 2 && text.includes(word))) return `Your ${label} is in it, and is guessed first.`;
+      if (words.some((word) => word.length > 2 && text.includes(word))) return `Your ${label} is in it: guessed first.`;
     }
-    if (new Set(text).size < 6) return "The same few characters again and again are guessed early. Use more different ones.";
+    if (new Set(text).size < 6) return "The same few characters are guessed early.";
     for (let at = 0; at + 4 <= text.length; at++) {
       const run = text.slice(at, at + 4);
-      if (rows.includes(run) || rows.includes([...run].reverse().join(""))) return `A row like “${run}” is guessed early. Use unrelated words.`;
+      if (rows.includes(run) || rows.includes([...run].reverse().join(""))) return `A row like “${run}” is guessed early.`;
     }
     return "";
   };
