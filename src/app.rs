@@ -24,8 +24,8 @@ use crate::{
     config::Config,
     identity::{Identity, Refusal},
     listener::Listener,
-    telemetry::access::AccessLog,
     session::outbox,
+    telemetry::access::AccessLog,
     world::{Clock, Entropy, roots},
 };
 

@@ -58,8 +58,12 @@ impl Listener {
         if http.is_none() && https.is_none() {
             return Err("nothing to listen on: set `listen.http` or `listen.https`".into());
         }
-        let terms =
-            Terms { limits: limits.clone(), proxies: listen.proxy_protocol.clone().into(), stop: Stop::default(), connections: Gauge::default() };
+        let terms = Terms {
+            limits: limits.clone(),
+            proxies: listen.proxy_protocol.clone().into(),
+            stop: Stop::default(),
+            connections: Gauge::default(),
+        };
         Ok(Self { http, https: https.zip(acceptor), renewal, terms })
     }
 

@@ -168,7 +168,10 @@ mod tests {
 
     #[test]
     fn a_line_of_text_says_when_what_where_and_who() {
-        let lines = written(Format::Text, &[line(1_795_000_000_007), Line { status: None, sid: None, ..line(1_795_000_001_120) }]);
+        let lines = written(
+            Format::Text,
+            &[line(1_795_000_000_007), Line { status: None, sid: None, ..line(1_795_000_001_120) }],
+        );
         assert_eq!(
             lines,
             "2026-11-18T11:06:40.007Z  INFO answered id=\"00ff\" method=\"GET\" site=\"wiki.example.com\" status=200 \
