@@ -94,11 +94,9 @@ pub(super) fn cluster_url() -> &'static str {
         // Children die with the thread that made them: this one lives as long as the process.
         std::thread::spawn(move || {
             let ports: [u16; 3] = std::array::from_fn(|_| free_port());
-            let _keep = three_nodes(&ports);
+            let mut nodes = three_nodes(&ports);
             say.send(ports).unwrap();
-            loop {
-                std::thread::park();
-            }
+            let _ = nodes.wait();
         });
         let [one, two, three] = hear.recv().unwrap();
         format!("redis+cluster://127.0.0.1:{one},127.0.0.1:{two},127.0.0.1:{three}")
