@@ -41,7 +41,9 @@ struct Bench {
 pub(crate) fn run(words: &[String]) -> Result<(), Failure> {
     let options = Options::parse(words)?;
     packages::install_missing(packages::FOR_BENCH)?;
-    cargo(&["build", "--release", "--locked", "--bin", "vestibule"], &[], &[])?;
+    if !options.as_built {
+        cargo(&["build", "--release", "--locked", "--bin", "vestibule"], &[], &[])?;
+    }
     let bench = Bench { options, stage: Stage::open()?, program: built()? };
     let mut results = Results::open()?;
     let mut failed = Vec::new();

@@ -2,6 +2,7 @@
 //! and leaves nothing running. CI calls the same door. `cargo xtask bench` measures what the door costs.
 
 mod bench;
+mod fuzz;
 mod packages;
 mod services;
 
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
     let done = match words.split_first() {
         Some((chore, rest)) if chore == "test" => test(rest),
         Some((chore, rest)) if chore == "bench" => bench::run(rest),
+        Some((chore, rest)) if chore == "fuzz" => fuzz::run(rest),
         // What `bench` starts beside itself, on a core of its own.
         Some((chore, rest)) if chore == "load" => bench::load(rest),
         _ => Err(CHORES.into()),
@@ -33,7 +35,8 @@ fn main() -> ExitCode {
 
 const CHORES: &str = "chores:
   cargo xtask test [arguments of cargo test]    every test, with real services
-  cargo xtask bench [ROW…] [--quick] [--rounds N] [--seconds S]    the benchmark, into benches/RESULTS.md";
+  cargo xtask bench [ROW…] [--quick] [--as-built] [--rounds N] [--seconds S]    the benchmark, into benches/RESULTS.md
+  cargo xtask fuzz [TARGET] [SECONDS]    libFuzzer on what comes from outside; findings into fuzz/regressions";
 
 /// Installs, starts, tests, stops. A missing service is a failure, never a skip.
 fn test(arguments: &[String]) -> Result<(), Failure> {

@@ -107,7 +107,7 @@ fn start(bench: &Bench, name: &str, core: Core, servers: &str) -> Result<Process
     let d = own.display();
     let text = format!(
         "daemon off; worker_processes 1; pid {d}/pid; error_log {d}/error.log crit;
-events {{ worker_connections 40000; }}
+events {{ worker_connections 18000; }}
 http {{ access_log off; keepalive_requests 1000000000; keepalive_timeout 600; client_body_temp_path {d}/b; proxy_temp_path {d}/p;
 fastcgi_temp_path {d}/f; uwsgi_temp_path {d}/u; scgi_temp_path {d}/s; default_type text/plain;
 {servers} }}\n"

@@ -3,24 +3,27 @@
 use super::rows::{ROWS, Row};
 use crate::Failure;
 
-/// `cargo xtask bench [ROW…] [--quick] [--rounds N] [--seconds S]`
+/// `cargo xtask bench [ROW…] [--quick] [--as-built] [--rounds N] [--seconds S]`
 pub(super) struct Options {
     names: Vec<String>,
     /// How often each proxy is measured; medians are reported.
     pub(super) rounds: usize,
     /// How long each measurement lasts.
     pub(super) seconds: u64,
+    /// Measure the program that is there, however old.
+    pub(super) as_built: bool,
     /// Smoke only: short, small, and nothing is written.
     pub(super) quick: bool,
 }
 
 impl Options {
     pub(super) fn parse(words: &[String]) -> Result<Self, Failure> {
-        let mut options = Self { names: Vec::new(), rounds: 5, seconds: 5, quick: false };
+        let mut options = Self { names: Vec::new(), rounds: 5, seconds: 5, as_built: false, quick: false };
         let mut words = words.iter();
         while let Some(word) = words.next() {
             match word.as_str() {
                 "--quick" => (options.quick, options.rounds, options.seconds) = (true, 1, 1),
+                "--as-built" => options.as_built = true,
                 "--rounds" => options.rounds = number(word, words.next())?,
                 "--seconds" => options.seconds = number(word, words.next())?,
                 name if ROWS.iter().any(|row| row.name == name) => options.names.push(name.into()),

@@ -6,7 +6,8 @@ use crate::{
     Failure,
     bench::{
         Bench,
-        fronts::{Front, two},
+        fronts::{Front, NGINX, two},
+        generators::wrk,
         nginx::Upstream,
         report::{Goal, Section, Table, Verdict},
         stage::Core,
@@ -24,7 +25,7 @@ pub(super) fn measure(bench: &Bench) -> Result<Section, Failure> {
             let url = if protocol == "plain" { front.url("/") } else { front.secure_url("/") };
             let kib = held(bench, front, &url, connections)?;
             table.rows.push(vec![front.name.into(), protocol.into(), format!("{kib:.1}")]);
-            if front.name != crate::bench::fronts::NGINX {
+            if front.name != NGINX {
                 verdicts.push(Verdict {
                     what: format!("memory per idle connection, {protocol} (KiB)"),
                     figure: format!("{kib:.1} KiB"),
@@ -44,6 +45,8 @@ pub(super) fn measure(bench: &Bench) -> Result<Section, Failure> {
 
 /// KiB that each connection adds.
 fn held(bench: &Bench, front: &Front, url: &str, connections: usize) -> Result<f64, Failure> {
+    // What the first requests need once is not counted for the connections that come.
+    wrk(bench, url, &front.fields, 64, 1)?;
     let before = front.usage().pss_kib();
     let mut words: Vec<String> = ["--h1", "-t1", "-D120", "--rps=0.01"].map(str::to_owned).to_vec();
     words.push(format!("-c{connections}"));
@@ -51,14 +54,22 @@ fn held(bench: &Bench, front: &Front, url: &str, connections: usize) -> Result<f
     words.push(url.into());
     let crowd = bench.stage.spawn("crowd", Core::Load, Path::new("h2load"), words)?;
     let port = if url.starts_with("https") { front.secure } else { front.plain };
-    let mut calm = 0;
-    for _ in 0..60 {
+    until_quiet(front, port, connections)?;
+    let held = front.usage().pss_kib() - before;
+    drop(crowd);
+    Ok(held / connections as f64)
+}
+
+/// Waits until all have come and the proxy has had nothing to do for two seconds: handshakes and answers are done then.
+fn until_quiet(front: &Front, port: u16, connections: usize) -> Result<(), Failure> {
+    let mut quiet = 0;
+    for _ in 0..120 {
+        let before_us = front.usage().cpu_us();
         thread::sleep(Duration::from_millis(500));
-        calm = if established(port) >= connections { calm + 1 } else { 0 };
-        if calm == 4 {
-            let held = front.usage().pss_kib() - before;
-            drop(crowd);
-            return Ok(held / connections as f64);
+        let busy = front.usage().cpu_us() - before_us > 10_000.0 || established(port) < connections;
+        quiet = if busy { 0 } else { quiet + 1 };
+        if quiet == 4 {
+            return Ok(());
         }
     }
     Err(format!("{}: only {} of {connections} connections came about", front.name, established(port)))
