@@ -8,6 +8,8 @@ mod authority;
 mod client;
 mod fetch;
 mod framing;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzed;
 mod reader;
 pub mod target;
 #[cfg(test)]

@@ -11,6 +11,8 @@ mod edit;
 mod factors;
 mod forgotten;
 mod form;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzed;
 mod hops;
 mod jwks;
 mod me;

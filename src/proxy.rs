@@ -14,6 +14,8 @@ mod errand;
 mod exchange;
 mod fields;
 mod forwarded;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzed;
 mod identity;
 mod location;
 mod multiplexed;

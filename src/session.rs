@@ -13,6 +13,8 @@ mod change;
 mod cookie;
 mod embedded;
 mod flow;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzed;
 mod id;
 mod keys;
 mod memo;

@@ -4,7 +4,12 @@
 //! composition root hands a [`Clock`] and an [`Entropy`] to the rooms that ask for them. Nothing else in the
 //! crate reads the system clock for a decision or asks the operating system for randomness.
 
+#[cfg(test)]
+mod replay;
 pub mod roots;
+
+#[cfg(test)]
+pub(crate) use self::replay::replay;
 
 use std::{
     fmt,
