@@ -71,10 +71,11 @@ pub fn serve(mut config: Config) -> Result<(), ServeError> {
     data::open(&config.data_dir)?;
     let secret = data::secret(&config.data_dir, &config.secrets, &entropy)?;
     authorities()?;
+    let service = service_runtime()?;
+    // Before the public one: whoever gets through there may ask here how things stand.
+    let operations = Operations::bind(&config.operations, &service)?;
     let listener = Listener::bind(&config.listen, &config.limits).map_err(ServeError::Setup)?;
     settle_port(&mut config, &listener);
-    let service = service_runtime()?;
-    let operations = Operations::bind(&config.operations, &service)?;
     let signals = service.block_on(async { Signals::listen() })?;
     let rooms = service.block_on(Rooms::open(&config, &secret, service.handle().clone(), clock, entropy))?;
     welcome::print(&config, &listener, operations.address());

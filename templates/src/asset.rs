@@ -60,12 +60,13 @@ fn lean_script(source: &str) -> String {
 /// their own; no string holds a colon or semicolon.
 pub(crate) fn lean_style(source: &str) -> String {
     let lines = source.lines().map(str::trim).filter(|line| !line.starts_with("/*"));
-    lines.fold(String::with_capacity(source.len()), |lean, line| {
+    let lean = lines.fold(String::with_capacity(source.len()), |lean, line| {
         lean + &match line.split_once(" {") {
             Some((selector, rule)) => format!("{selector}{{{}", declarations(rule)),
             None => declarations(line),
         }
-    })
+    });
+    lean.replace(";}", "}").replace("; }", "}")
 }
 
 fn declarations(text: &str) -> String {
@@ -85,7 +86,7 @@ mod tests {
     fn leaning_takes_indentation_and_comments_only() {
         let style =
             "/* a */\na > b,\nc :hover {\n  color: red;\n  font: 1rem \"A b\";\n}\n\n.w { top: 5s; left: 0 1px; }\n";
-        assert_eq!(lean_style(style), "a > b,c :hover{color:red;font:1rem \"A b\";}.w{top:5s;left:0 1px;}");
+        assert_eq!(lean_style(style), "a > b,c :hover{color:red;font:1rem \"A b\"}.w{top:5s;left:0 1px}");
         assert_eq!(lean_script("// b\nif (a) {\n  f(\"// c\");\n}\n\n"), "if (a) {\nf(\"// c\");\n}");
     }
 

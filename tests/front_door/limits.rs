@@ -43,7 +43,7 @@ async fn a_refused_upstream_is_named_to_the_administrator_and_to_visitors_by_its
     program.add_person("boss", PASSWORD, true);
     let mut boss = Browser::new(&program).signed_in("boss", PASSWORD).await;
     let reply = boss.get("/").await.expect(502);
-    assert!(reply.words().contains(&format!("(upstream {gone}) isn't answering.")), "{}", reply.words());
+    assert!(reply.words().contains(&format!("(upstream http://{gone}) isn't answering.")), "{}", reply.words());
     let mut browser = Browser::new(&program).signed_in("ada", PASSWORD).await;
     let reply = browser.get("/").await.expect(502);
     assert!(reply.words().contains("isn't answering. Try again in a minute."), "{}", reply.words());
