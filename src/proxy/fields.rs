@@ -15,13 +15,14 @@ use crate::config::identity::IdentityFields;
 pub(super) struct Names {
     /// Under which names identity travels.
     pub identity: IdentityFields,
-    folded: Vec<String>,
+    /// Names that the operator chose; empty, mostly.
+    chosen: Vec<String>,
 }
 
 impl Names {
     pub fn new(identity: IdentityFields) -> Self {
-        let folded = Self::all(&identity).map(|name| fold(name.as_str()).into_owned()).collect();
-        Self { identity, folded }
+        let chosen = Self::all(&identity).map(|name| fold(name.as_str()).into_owned()).filter(|name| !reserved(name));
+        Self { chosen: chosen.collect(), identity }
     }
 
     /// The configured names of the identity fields.
@@ -30,18 +31,10 @@ impl Names {
         [user, name, email, groups, id, assertion].into_iter().flatten()
     }
 
-    /// Whether a client's field of this (folded) name stays behind because its name is ours.
-    fn reserved(&self, folded: &str) -> bool {
-        RESERVED.contains(&folded)
-            || folded.starts_with("x-forwarded-")
-            || folded.starts_with("vestibule-")
-            || self.folded.iter().any(|ours| ours == folded)
-    }
-
     /// Whether it belongs to one connection or to us.
     fn stays(&self, name: &HeaderName) -> bool {
         let folded = fold(name.as_str());
-        hop_by_hop(name.as_str(), &folded) || self.reserved(&folded)
+        hop_by_hop(name.as_str(), &folded) || reserved(&folded) || self.chosen.iter().any(|ours| *ours == *folded)
     }
 
     /// The client's end-to-end fields, as the upstream may see them.
@@ -76,6 +69,37 @@ impl Names {
         for name in late {
             trailers.remove(name);
         }
+    }
+}
+
+/// Whether a client's field of this (folded) name stays behind, whatever names the operator chose.
+///
+/// The names by which identity travels unless told otherwise: where one is left out or renamed, an upstream may still believe it.
+/// `Proxy` becomes `HTTP_PROXY` (CVE-2016-5385). The others replace the path that rules were decided on (CVE-2018-14773), in
+/// gunicorn's case (`SCRIPT_NAME`) by cutting off its beginning.
+fn reserved(folded: &str) -> bool {
+    match folded {
+        "remote-user"
+        | "remote-name"
+        | "remote-email"
+        | "remote-groups"
+        | "remote-id"
+        | "forwarded"
+        | "proxy"
+        | "path-info"
+        | "path-translated"
+        | "request-uri"
+        | "script-name"
+        | "x-envoy-original-path"
+        | "x-forwarded"
+        | "x-original-path"
+        | "x-original-uri"
+        | "x-original-url"
+        | "x-real-ip"
+        | "x-request-id"
+        | "x-rewrite-url"
+        | "x-script-name" => true,
+        _ => ["vestibule-", "x-forwarded-"].iter().any(|ours| folded.starts_with(ours)),
     }
 }
 
@@ -191,10 +215,6 @@ fn fold(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// Besides identity, `X-Forwarded-*` and `Vestibule-*`: `Proxy` becomes `HTTP_PROXY` (CVE-2016-5385); the two URLs replace
-/// the path that rules were decided on (CVE-2018-14773).
-const RESERVED: [&str; 7] =
-    ["forwarded", "x-forwarded", "x-real-ip", "x-request-id", "proxy", "x-original-url", "x-rewrite-url"];
 const TOKEN: &[u8] = b"vst_";
 /// Room for our own fields.
 const OURS: usize = 16;
@@ -246,6 +266,12 @@ mod tests {
             "Proxy",
             "X-Original-URL",
             "X_Rewrite_Url",
+            // Not configured here, and believed all the same by upstreams that were set up for it.
+            "Remote-User",
+            "SCRIPT_NAME",
+            "Script-Name",
+            "Path_Info",
+            "X-Original-URI",
             "Vestibule-Token",
         ] {
             assert!(!travels(name, "x"), "{name}");
@@ -283,7 +309,6 @@ mod tests {
             ("Authorization", "Basic dXNlcjpwYXNz"),
             ("Content-Length", "3"),
             ("Expect", "something-else"),
-            ("Remote-User", "no name of ours here"),
         ] {
             assert!(travels(name, value), "{name}: {value}");
         }
