@@ -11,6 +11,7 @@
 mod activity;
 mod change;
 mod cookie;
+mod crowd;
 mod embedded;
 mod flow;
 #[cfg(any(test, fuzzing))]

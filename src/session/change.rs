@@ -56,7 +56,16 @@ impl Sessions {
         let fresh = Fresh::new(Key::of(&id), record, now)?;
         let old = replaces.map(|live| (live.key, live.record.account.clone(), live.record.sid.clone()));
         let replaced = old.clone().map(|(key, owner, _)| (key, owner));
-        let created = shared.on_service(move |shared| async move { shared.store.create(fresh, replaced).await }).await;
+        let created = shared
+            .on_service(move |shared| async move {
+                let account = fresh.record.account.clone();
+                let created = shared.store.create(fresh, replaced).await?;
+                if created {
+                    shared.make_room(&account).await;
+                }
+                Ok(created)
+            })
+            .await;
         if let Some((key, _, sid)) = old {
             shared.near.remove(&key);
             if matches!(created, Ok(true)) {
@@ -219,7 +228,7 @@ impl Shared {
         Ok(false)
     }
 
-    async fn end_session(&self, key: Key, account: &AccountId, sid: &Sid) -> Result<(), Unreachable> {
+    pub(super) async fn end_session(&self, key: Key, account: &AccountId, sid: &Sid) -> Result<(), Unreachable> {
         let mut key = key;
         for _ in 0..TRIES {
             let ended = self.store.end(key, account).await;
@@ -267,7 +276,7 @@ impl Shared {
     }
 
     /// A session is over: its activity is not written any more, its tunnels end.
-    fn gone(&self, sid: &Sid) {
+    pub(super) fn gone(&self, sid: &Sid) {
         self.activity.forget(sid);
         self.watch.end(sid);
     }

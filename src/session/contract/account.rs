@@ -1,7 +1,7 @@
 //! What an account's change does to its sessions.
 
 use super::*;
-use crate::session::{Sid, store::SessionStore};
+use crate::session::{Sid, crowd, store::SessionStore};
 
 on_all! {
     async fn ending_an_account_ends_its_sessions_and_no_others(setting: Setting) {
@@ -112,6 +112,20 @@ on_all! {
             }
             assert!(setting.ended(&cookie).await);
         }
+    }
+
+    async fn the_session_unused_for_longest_makes_room(setting: Setting) {
+        let mut cookies = Vec::new();
+        for _ in 0..crowd::MOST {
+            cookies.push(setting.sign_in(&ada()).await);
+            setting.clock.advance(Duration::from_millis(10));
+        }
+        setting.live(&cookies[0]).await;
+        let one_more = setting.sign_in(&ada()).await;
+        assert!(setting.ended(&cookies[0]).await);
+        setting.live(&cookies[1]).await;
+        setting.live(&one_more).await;
+        assert_eq!(setting.store.of_account(&ada().id).await.unwrap().len(), crowd::MOST);
     }
 
     async fn an_account_lists_its_sessions_across_rotation(setting: Setting) {
