@@ -7,6 +7,8 @@ mod accept;
 mod bind;
 mod connection;
 mod flood;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzed;
 mod io;
 pub mod proxy_protocol;
 mod request;
