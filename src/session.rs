@@ -26,6 +26,7 @@ mod redis;
 mod resume;
 mod scripts;
 mod store;
+mod told;
 mod tracking;
 mod upkeep;
 mod watch;

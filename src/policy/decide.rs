@@ -186,8 +186,7 @@ pub(super) mod examples {
 
     pub(in crate::policy) fn view(method: &str, host: &str, target: &str) -> View {
         let request = http::Request::builder().method(method).uri(target).header("host", host).body(()).unwrap();
-        let connection =
-            Connection { peer: "192.0.2.1:1".parse().unwrap(), local: "192.0.2.2:80".parse().unwrap(), tls: None };
+        let connection = Connection::new("192.0.2.1:1".parse().unwrap(), None);
         Reader::new(Vec::new(), &Entropy::counting()).unwrap().read(&request.into_parts().0, &connection).unwrap()
     }
 
@@ -207,6 +206,7 @@ pub(super) mod examples {
             generation: 0,
             proved: 0,
             remember: false,
+            ..Record::for_testing()
         }))
     }
 }

@@ -13,6 +13,7 @@ use super::{
     keys::Purpose,
     record::{Live, Record, Sid},
     store::{Fresh, SessionStore, Stored},
+    told,
 };
 use crate::{
     identity::{
@@ -186,6 +187,7 @@ impl Shared {
             expires_at: now.plus(lifetime),
             idle,
             remember,
+            told: told::Once::default(),
         };
         record.describe(account);
         record.show(factors);

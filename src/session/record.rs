@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{activity::Pulse, id::Key};
+use super::{activity::Pulse, id::Key, told};
 use crate::{
     identity::{
         Method, Shown,
@@ -49,6 +49,9 @@ pub struct Record {
     pub idle: Duration,
     /// "Stay signed in".
     pub remember: bool,
+    /// See [`Record::told`].
+    #[serde(skip)]
+    pub(crate) told: told::Once,
 }
 
 impl Record {
@@ -81,6 +84,7 @@ impl Record {
 
     /// Takes over what the account says now; keeps what the session says.
     pub(crate) fn describe(&mut self, account: &Account) {
+        self.told = told::Once::default();
         self.generation = account.generation;
         self.username.clone_from(&account.username);
         self.name = account.name();
@@ -149,6 +153,7 @@ impl Record {
             expires_at: UnixMillis(0).plus(day),
             idle: day,
             remember: false,
+            told: told::Once::default(),
         }
     }
 }
