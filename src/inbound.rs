@@ -7,9 +7,11 @@ pub mod answer;
 mod authority;
 mod client;
 mod fetch;
+pub mod forwarded;
 mod framing;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzed;
+mod known;
 mod reader;
 pub mod target;
 #[cfg(test)]
@@ -20,7 +22,7 @@ use std::{net::SocketAddr, sync::Arc};
 use http::Method;
 use hyper::body::Incoming;
 
-pub use self::reader::Reader;
+pub use self::{forwarded::Forwarded, reader::Reader};
 
 /// The client sent something that can be read in two ways or in none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,12 +47,19 @@ pub enum Malformed {
 /// What the listener knows of a connection.
 #[derive(Clone, Debug)]
 pub struct Connection {
-    /// The TCP peer.
+    /// The TCP peer, or whom a PROXY protocol header names in its place.
     pub peer: SocketAddr,
-    /// Our end.
-    pub local: SocketAddr,
     /// `Some` on TLS.
     pub tls: Option<Tls>,
+    known: known::Known,
+}
+
+impl Connection {
+    /// A connection that nothing came on yet.
+    #[must_use]
+    pub fn new(peer: SocketAddr, tls: Option<Tls>) -> Self {
+        Self { peer, tls, known: known::Known::default() }
+    }
 }
 
 /// What the TLS handshake said.
@@ -86,6 +95,8 @@ pub struct View {
     pub target: Target,
     /// Who asks: the peer, or what trusted proxies say, taken from the right.
     pub client: Client,
+    /// The same for upstreams.
+    pub forwarded: Arc<Forwarded>,
     /// What kind of answer the asker can use.
     pub wants: Wants,
     /// What the browser says about the request's origin.

@@ -210,11 +210,7 @@ mod tests {
         for (name, value) in fields {
             map.append(HeaderName::try_from(*name).unwrap(), HeaderValue::from_bytes(value.as_ref()).unwrap());
         }
-        let connection = Connection {
-            peer: SocketAddr::new(peer.parse().unwrap(), 4000),
-            local: "127.0.0.1:8080".parse().unwrap(),
-            tls: None,
-        };
+        let connection = Connection::new(SocketAddr::new(peer.parse().unwrap(), 4000), None);
         let (client, secure) = Believed::new(trusted.to_vec()).read(&map, &connection)?;
         Ok((client.address.to_string(), secure))
     }

@@ -31,7 +31,7 @@ fn head(bytes: &[u8]) -> Option<(Parts, Connection)> {
         parts.headers.append(name, HeaderValue::from_bytes(halves.next()?.trim_ascii()).ok()?);
     }
     let peer = if kind & 2 == 0 { ([10, 0, 0, 1], 1) } else { ([192, 0, 2, 1], 1) };
-    Some((parts, Connection { peer: peer.into(), local: ([127, 0, 0, 1], 80).into(), tls: None }))
+    Some((parts, Connection::new(peer.into(), None)))
 }
 
 fn check(view: &View, parts: &Parts) {

@@ -20,7 +20,7 @@ async fn answer(
     reader: Reader,
     peer: SocketAddr,
 ) -> Result<http::Response<Full<Bytes>>, Infallible> {
-    let connection = Connection { peer, local: peer, tls: None };
+    let connection = Connection::new(peer, None);
     let (parts, body) = request.into_parts();
     let mut answer = http::Response::new(Full::default());
     match reader.read(&parts, &connection) {

@@ -93,26 +93,24 @@ impl<S: Service> Server<S> {
         peer: SocketAddr,
         tls: Option<TlsAcceptor>,
     ) -> Result<Option<Speaking<'_>>, Ended> {
-        let local = canonical(stream.local_addr()?);
         let peer = tokio::select! {
             peer = self.peer(&mut stream, canonical(peer)) => peer?,
             () = self.too_late() => return Ok(None),
         };
-        let mut connection = Connection { peer, local, tls: None };
         let Some(acceptor) = tls else {
             let http2 = tokio::select! {
                 http2 = timeout(self.terms.limits.head_timeout, speaks_http2(&stream)) => http2.map_err(|_| Ended::Handshake)??,
                 () = self.too_late() => return Ok(None),
             };
-            return Ok(Some(self.speak(stream, connection, http2)));
+            return Ok(Some(self.speak(stream, Connection::new(peer, None), http2)));
         };
         let handshake = timeout(self.terms.limits.head_timeout, acceptor.accept(stream));
         let stream = handshake.await.map_err(|_| Ended::Handshake)??;
         let session = stream.get_ref().1;
         let http2 = session.alpn_protocol() == Some(b"h2");
         // In lower case already.
-        connection.tls = Some(Tls { server_name: session.server_name().map(Into::into) });
-        Ok(Some(self.speak(stream, connection, http2)))
+        let tls = Tls { server_name: session.server_name().map(Into::into) };
+        Ok(Some(self.speak(stream, Connection::new(peer, Some(tls)), http2)))
     }
 
     /// Who is at the other end: the TCP peer, or whom a load balancer names, before it says anything else.

@@ -87,11 +87,8 @@ mod tests {
     };
 
     fn connection(server_name: Option<&str>) -> Connection {
-        Connection {
-            peer: "192.0.2.1:1".parse().unwrap(),
-            local: "192.0.2.2:443".parse().unwrap(),
-            tls: server_name.map(|name| Tls { server_name: (!name.is_empty()).then(|| name.into()) }),
-        }
+        let tls = server_name.map(|name| Tls { server_name: (!name.is_empty()).then(|| name.into()) });
+        Connection::new("192.0.2.1:1".parse().unwrap(), tls)
     }
 
     /// `portal.url`, sites, host and path asked for; what comes of it: `site:<label>`, `page:<path>`, or the refusal.

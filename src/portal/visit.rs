@@ -266,19 +266,22 @@ const QUERY_VALUE: &percent_encoding::AsciiSet =
 pub(super) mod tests {
     use std::sync::Arc;
 
-    use crate::inbound::{Authority, Client, Fetch, RequestId, Target, View, Wants};
+    use crate::inbound::{Authority, Client, Fetch, Forwarded, RequestId, Target, View, Wants};
 
     /// A request's view with the given origin facts.
     pub(crate) fn view(authority: &str, secure: bool, origin: Option<&str>, site: Option<&str>) -> View {
         let (host, port) =
             authority.rsplit_once(':').map_or((authority, None), |(host, port)| (host, port.parse().ok()));
+        let authority = Authority { host: host.into(), port };
+        let address = std::net::IpAddr::from([192, 0, 2, 1]);
         View {
             id: RequestId("0123456789abcdef".into()),
             method: http::Method::POST,
-            authority: Authority { host: host.into(), port },
+            forwarded: Arc::new(Forwarded::of(&authority, address, secure)),
+            authority,
             secure,
             target: Target { raw: "/".into(), path: "/".into(), query: None, ambiguous: Vec::new() },
-            client: Client { address: std::net::IpAddr::from([192, 0, 2, 1]), via_trusted_proxy: false },
+            client: Client { address, via_trusted_proxy: false },
             wants: Wants::FormPost,
             fetch: Fetch { site: site.map(Arc::from), mode: None, dest: None, origin: origin.map(Arc::from) },
             upgrade: None,

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     config::site::HostHeader,
-    inbound::{self, Authority, View},
+    inbound::{self, View},
     policy::{Site, Subject},
 };
 
@@ -50,7 +50,7 @@ impl Errand {
             Some(same) if same.as_str() == target => Uri::from(same.clone()),
             _ => Uri::from(PathAndQuery::try_from(target).map_err(ProxyError::broken)?),
         };
-        let authority = authority(&view.authority, &parts.headers)?;
+        let authority = view.forwarded.host.clone();
         let empty = http_body::Body::is_end_stream(&body);
         let upgrade = match (&view.upgrade, parts.extensions.remove::<OnUpgrade>()) {
             (Some(offer), Some(client))
@@ -160,7 +160,7 @@ impl Errand {
         proxy.sessions.strip_cookies(&mut fields);
         fields::join_cookies(&mut fields);
         identity::set(&proxy.names.identity, &proxy.assertions, (&self.subject, &self.site), &mut fields);
-        forwarded::set(&self.view, received, self.peer, &self.authority, &mut fields);
+        forwarded::set(&self.view, received, self.peer, &mut fields);
         proxy.pseudonym.sign(&mut fields, self.parts.version);
         fields
     }
@@ -184,13 +184,5 @@ impl Errand {
     pub fn replayable(&self, upload: Option<&Upload>) -> bool {
         const IDEMPOTENT: [Method; 5] = [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE];
         upload.is_none() && self.upgrade.is_none() && IDEMPOTENT.contains(&self.parts.method)
-    }
-}
-
-/// What the client typed as we understood it; most clients write it so in the first place.
-fn authority(canonical: &Authority, received: &HeaderMap) -> Result<HeaderValue, ProxyError> {
-    match received.get(header::HOST) {
-        Some(host) if canonical.port.is_none() && host.as_bytes() == canonical.host.as_bytes() => Ok(host.clone()),
-        _ => HeaderValue::try_from(canonical.to_string()).map_err(ProxyError::broken),
     }
 }

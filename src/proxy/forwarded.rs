@@ -6,67 +6,41 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::inbound::View;
+use crate::inbound::{Forwarded, View, forwarded::node};
 
-/// Sets all of them. `received`: the fields as they came; `host`: the authority the client asked for.
-pub(super) fn set(view: &View, received: &HeaderMap, peer: IpAddr, host: &HeaderValue, fields: &mut HeaderMap) {
-    let client = view.client.address.to_canonical();
-    let address = HeaderValue::try_from(client.to_string()).ok();
-    let proto = if view.secure { "https" } else { "http" };
-    let (chain, forwarded) = if view.client.via_trusted_proxy {
-        trusted_chain(received, client, peer, &element(client, view, proto))
-    } else {
-        (address.clone(), HeaderValue::try_from(element(client, view, proto)).ok())
-    };
-    let port = view.authority.port.unwrap_or(if view.secure { 443 } else { 80 });
+/// Sets all of them. `received`: the fields as they came.
+pub(super) fn set(view: &View, received: &HeaderMap, peer: IpAddr, fields: &mut HeaderMap) {
+    let Forwarded { element, client, host, port } = &*view.forwarded;
     let mut put = |name: HeaderName, value: Option<HeaderValue>| {
         if let Some(value) = value {
             fields.insert(name, value);
         }
     };
+    let (chain, forwarded) = if view.client.via_trusted_proxy {
+        (
+            append(received, FORWARDED_FOR, client, &peer.to_string()),
+            append(received, FORWARDED, element, &format!("for={}", node(peer))),
+        )
+    } else {
+        (Some(client.clone()), Some(element.clone()))
+    };
     put(FORWARDED, forwarded);
     put(FORWARDED_FOR, chain);
-    put(FORWARDED_PROTO, Some(HeaderValue::from_static(proto)));
+    put(FORWARDED_PROTO, Some(HeaderValue::from_static(if view.secure { "https" } else { "http" })));
     put(FORWARDED_HOST, Some(host.clone()));
-    put(FORWARDED_PORT, Some(HeaderValue::from(port)));
-    put(REAL_IP, address);
+    put(FORWARDED_PORT, Some(port.clone()));
+    put(REAL_IP, Some(client.clone()));
     put(REQUEST_ID, HeaderValue::from_str(&view.id.0).ok());
 }
 
-/// What the trusted peer said, and the peer. Without a chain of one kind, one is made of what the view knows.
-fn trusted_chain(
-    received: &HeaderMap,
-    client: IpAddr,
-    peer: IpAddr,
-    element: &str,
-) -> (Option<HeaderValue>, Option<HeaderValue>) {
-    let before = |name: HeaderName, otherwise: String| {
-        let lines: Vec<&[u8]> = received.get_all(name).iter().map(HeaderValue::as_bytes).collect();
-        if lines.is_empty() { otherwise.into_bytes() } else { lines.join(&b", "[..]) }
-    };
-    let append = |mut chain: Vec<u8>, last: String| {
-        chain.extend_from_slice(b", ");
-        chain.extend_from_slice(last.as_bytes());
-        HeaderValue::from_maybe_shared(bytes::Bytes::from(chain)).ok()
-    };
-    let chain = append(before(FORWARDED_FOR, client.to_string()), peer.to_string());
-    let forwarded = append(before(FORWARDED, element.to_owned()), format!("for={}", node(peer)));
-    (chain, forwarded)
-}
-
-fn element(client: IpAddr, view: &View, proto: &str) -> String {
-    // Quoted: a host with a port holds a colon, which no token does.
-    match client {
-        IpAddr::V4(v4) => format!("for={v4};proto={proto};host=\"{}\"", view.authority),
-        v6 @ IpAddr::V6(_) => format!("for={};proto={proto};host=\"{}\"", node(v6), view.authority),
+/// What the trusted peer said, and the peer. Without a chain, one is made of what the view knows.
+fn append(received: &HeaderMap, name: HeaderName, otherwise: &HeaderValue, last: &str) -> Option<HeaderValue> {
+    let mut chain: Vec<&[u8]> = received.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+    if chain.is_empty() {
+        chain.push(otherwise.as_bytes());
     }
-}
-
-fn node(address: IpAddr) -> String {
-    match address {
-        IpAddr::V4(v4) => v4.to_string(),
-        IpAddr::V6(v6) => format!("\"[{v6}]\""),
-    }
+    chain.push(last.as_bytes());
+    HeaderValue::from_maybe_shared(bytes::Bytes::from(chain.join(&b", "[..]))).ok()
 }
 
 const FORWARDED: HeaderName = http::header::FORWARDED;
@@ -86,13 +60,16 @@ mod tests {
 
     fn view(client: &str, via_trusted_proxy: bool) -> View {
         let path = std::sync::Arc::from("/");
+        let authority = Authority { host: "wiki.example.com".into(), port: None };
+        let address = client.parse().unwrap();
         View {
             id: RequestId("00".into()),
             method: Method::GET,
-            authority: Authority { host: "wiki.example.com".into(), port: None },
+            forwarded: std::sync::Arc::new(Forwarded::of(&authority, address, true)),
+            authority,
             secure: true,
             target: Target { raw: "/".into(), path, query: None, ambiguous: Vec::new() },
-            client: Client { address: client.parse().unwrap(), via_trusted_proxy },
+            client: Client { address, via_trusted_proxy },
             wants: Wants::Program,
             fetch: Fetch::default(),
             upgrade: None,
@@ -105,8 +82,7 @@ mod tests {
             .map(|&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect();
         let mut fields = HeaderMap::new();
-        let host = HeaderValue::from_static("wiki.example.com");
-        set(&view(client, trusted), &received, "10.0.0.9".parse().unwrap(), &host, &mut fields);
+        set(&view(client, trusted), &received, "10.0.0.9".parse().unwrap(), &mut fields);
         fields
     }
 

@@ -1,0 +1,123 @@
+//! What the requests of one connection have in common: nearly all name the same host, in the same spelling.
+//!
+//! So its canonical form, and what upstreams are told of it, are made for the first and kept for the next. Nothing is kept
+//! behind a trusted proxy, whose requests come from many clients.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::{HeaderValue, header::HOST, request::Parts};
+
+use super::{Authority, Client, Forwarded, Malformed, authority};
+
+/// Belongs to a connection; its lock is never held across an await.
+#[derive(Debug, Default)]
+pub(super) struct Known(Mutex<Option<Named>>);
+
+#[derive(Clone, Debug)]
+struct Named {
+    spelt: Spelling,
+    secure: bool,
+    authority: Authority,
+    forwarded: Arc<Forwarded>,
+}
+
+impl Clone for Known {
+    /// A copy begins with nothing.
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+/// The one place in which a request names its host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Spelling {
+    Field(HeaderValue),
+    Target(http::uri::Authority),
+}
+
+impl Known {
+    /// The authority asked for, and what upstreams are told.
+    pub fn of(&self, parts: &Parts, client: &Client, secure: bool) -> Result<(Authority, Arc<Forwarded>), Malformed> {
+        let spelt = spelling(parts).filter(|_| !client.via_trusted_proxy);
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(named), Some(spelt)) = (&*known, &spelt)
+            && named.spelt == *spelt
+            && named.secure == secure
+        {
+            return Ok((named.authority.clone(), Arc::clone(&named.forwarded)));
+        }
+        let authority = authority::of(parts, secure)?;
+        let forwarded = Arc::new(Forwarded::of(&authority, client.address, secure));
+        if let Some(spelt) = spelt {
+            *known = Some(Named { spelt, secure, authority: authority.clone(), forwarded: Arc::clone(&forwarded) });
+        }
+        Ok((authority, forwarded))
+    }
+}
+
+/// `None` when there are two places, or none, or a scheme that has to be looked at: [`authority::of`] judges those.
+fn spelling(parts: &Parts) -> Option<Spelling> {
+    let mut fields = parts.headers.get_all(HOST).iter();
+    match (parts.uri.authority(), fields.next(), fields.next()) {
+        (None, Some(field), None) => Some(Spelling::Field(field.clone())),
+        (Some(authority), None, None)
+            if parts.version >= http::Version::HTTP_2 && matches!(parts.uri.scheme_str(), Some("http" | "https")) =>
+        {
+            Some(Spelling::Target(authority.clone()))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{Request, Version};
+
+    use super::*;
+
+    fn parts(host: &str) -> Parts {
+        Request::builder().uri("/").header(HOST, host).body(()).unwrap().into_parts().0
+    }
+
+    fn client(address: &str, via_trusted_proxy: bool) -> Client {
+        Client { address: address.parse().unwrap(), via_trusted_proxy }
+    }
+
+    #[test]
+    fn another_host_or_scheme_on_the_same_connection_is_read_anew() {
+        let (known, ada) = (Known::default(), client("192.0.2.1", false));
+        let ask = |host: &str, secure| known.of(&parts(host), &ada, secure).unwrap();
+        let (first, told) = ask("A.example:80", false);
+        assert_eq!(first.to_string(), "a.example");
+        assert!(Arc::ptr_eq(&told, &ask("A.example:80", false).1), "kept");
+        assert_eq!(ask("A.example:80", true).0.to_string(), "a.example:80");
+        assert_eq!(ask("b.example", false).1.host, "b.example");
+        assert_eq!(ask("A.example:80", false).1.host, "a.example");
+    }
+
+    #[test]
+    fn a_broken_request_is_refused_after_a_good_one() {
+        let (known, ada) = (Known::default(), client("192.0.2.1", false));
+        known.of(&parts("a.example"), &ada, false).unwrap();
+        let mut doubled = parts("a.example");
+        doubled.headers.append(HOST, HeaderValue::from_static("a.example"));
+        assert!(known.of(&doubled, &ada, false).is_err());
+        let mut contradicting = parts("a.example");
+        contradicting.uri = "http://b.example/".parse().unwrap();
+        assert!(known.of(&contradicting, &ada, false).is_err());
+        let mut foreign =
+            Request::builder().uri("ftp://a.example/").version(Version::HTTP_2).body(()).unwrap().into_parts().0;
+        assert!(known.of(&foreign, &ada, false).is_err());
+        foreign.uri = "http://a.example/".parse().unwrap();
+        assert!(known.of(&foreign, &ada, false).is_ok());
+    }
+
+    #[test]
+    fn clients_of_a_trusted_proxy_are_never_taken_for_each_other() {
+        let known = Known::default();
+        for address in ["192.0.2.1", "192.0.2.2"] {
+            let (_, told) = known.of(&parts("a.example"), &client(address, true), true).unwrap();
+            assert_eq!(told.client, address);
+        }
+    }
+}
