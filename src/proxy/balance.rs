@@ -85,8 +85,8 @@ impl Want {
     async fn of(self, endpoint: &Arc<Endpoint>) -> Result<Lease, ProxyError> {
         match self {
             Self::Request => endpoint.lease().await,
-            Self::Fresh => endpoint.connect().await,
-            Self::Tunnel { web_socket } => endpoint.tunnel(web_socket).await,
+            Self::Fresh => Box::pin(endpoint.connect()).await,
+            Self::Tunnel { web_socket } => Box::pin(endpoint.tunnel(web_socket)).await,
         }
     }
 }

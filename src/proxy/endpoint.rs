@@ -84,7 +84,8 @@ impl Endpoint {
     pub async fn lease(self: &Arc<Self>) -> Result<Lease, ProxyError> {
         match self.reuse() {
             Some(lease) => Ok(lease),
-            None => self.connect().await,
+            // Boxed: handshakes are large, and every request would carry the room for one.
+            None => Box::pin(self.connect()).await,
         }
     }
 
