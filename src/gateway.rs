@@ -19,7 +19,6 @@ use http::{
     header::{CONNECTION, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING},
     request::Parts,
 };
-use hyper::body::Incoming;
 use tokio::runtime::Handle;
 
 use self::{
@@ -31,7 +30,7 @@ use self::{
 use crate::{
     config,
     identity::Identity,
-    inbound::{Connection, Reader, Request, answer::Answer},
+    inbound::{Connection, Reader, Received, Request, answer::Answer},
     listener::Service,
     policy::{Decision, Grant, Misdirected, Place, Policy, Subject},
     portal::{Portal, Problem},
@@ -99,12 +98,11 @@ impl Gateway {
     /// Read, route, recognise, decide, then forward or show a page.
     async fn answer(
         &self,
-        request: http::Request<Incoming>,
+        received: Received,
         connection: &Connection,
         entry: &mut Entry<'_>,
     ) -> Result<Answer, Failure> {
-        let (parts, body) = request.into_parts();
-        let request = self.read(parts, body, connection)?;
+        let request = self.read(received, connection)?;
         entry.read(&request.view);
         let (request, place) = self.route(request, connection)?;
         entry.routed(&place);
@@ -121,14 +119,14 @@ impl Gateway {
             Place::Site(site) => {
                 let site = Arc::clone(site);
                 let sees_upstream = self.sees_upstream(grant.subject());
-                let forwarded = self.rooms.proxy.forward(grant, connection).await;
+                let forwarded = self.rooms.proxy.forward(grant).await;
                 forwarded.map_err(|error| Failure::Upstream { site, sees_upstream, error })
             }
             Place::Portal(_) => self.page(grant, connection).await,
         }
     }
 
-    fn read(&self, parts: Parts, body: Incoming, connection: &Connection) -> Result<Request, Failure> {
+    fn read(&self, Received { parts, body }: Received, connection: &Connection) -> Result<Request, Failure> {
         match self.rooms.reader.read(&parts, connection) {
             Ok(view) => Ok(Request { view: Arc::new(view), parts, body }),
             Err(malformed) => Err(Failure::Malformed(malformed, Leftover::of(&parts, body))),
@@ -200,12 +198,12 @@ impl Gateway {
 }
 
 impl Service for Gateway {
-    async fn serve(&self, request: http::Request<Incoming>, connection: &Connection) -> Answer {
-        let mut entry = Entry::begin(request.method().clone(), &self.rooms);
-        let version = request.version();
-        let ends_connection = may_hide_a_length(&request);
+    async fn serve(&self, received: Received, connection: &Connection) -> Answer {
+        let mut entry = Entry::begin(received.parts.method.clone(), &self.rooms);
+        let version = received.parts.version;
+        let ends_connection = may_hide_a_length(&received.parts);
         let served = async {
-            match self.answer(request, connection, &mut entry).await {
+            match self.answer(received, connection, &mut entry).await {
                 Ok(answer) => answer,
                 Err(failure) => {
                     entry.ended(failure.outcome());
@@ -228,8 +226,8 @@ impl Service for Gateway {
 
 /// RFC 9112 §6.1: a message with both `Transfer-Encoding` and `Content-Length` ends its connection. hyper drops the latter before
 /// we could see it, so every chunked HTTP/1 request does.
-fn may_hide_a_length(request: &http::Request<Incoming>) -> bool {
-    request.version() < http::Version::HTTP_2 && request.headers().contains_key(TRANSFER_ENCODING)
+fn may_hide_a_length(parts: &Parts) -> bool {
+    parts.version < http::Version::HTTP_2 && parts.headers.contains_key(TRANSFER_ENCODING)
 }
 
 fn granted(decision: Decision) -> Result<Grant, Failure> {

@@ -69,13 +69,29 @@ pub struct Tls {
     pub server_name: Option<Arc<str>>,
 }
 
+/// A request as it came.
+#[derive(Debug)]
+pub struct Received {
+    /// Its head; passed from hand to hand, and large.
+    pub parts: Box<http::request::Parts>,
+    /// Not polled yet: polling sends 100 (Continue).
+    pub body: Incoming,
+}
+
+impl From<http::Request<Incoming>> for Received {
+    fn from(request: http::Request<Incoming>) -> Self {
+        let (parts, body) = request.into_parts();
+        Self { parts: Box::new(parts), body }
+    }
+}
+
 /// A request that could be read in exactly one way.
 #[derive(Debug)]
 pub struct Request {
     /// The canonical view; shared with the log.
     pub view: Arc<View>,
     /// Head as received (HTTP/2's `:authority` stands in `uri`).
-    pub parts: http::request::Parts,
+    pub parts: Box<http::request::Parts>,
     /// Not polled yet: polling sends 100 (Continue).
     pub body: Incoming,
 }
@@ -107,8 +123,34 @@ pub struct View {
 }
 
 /// 16 hex digits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestId(pub Arc<str>);
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct RequestId([u8; 16]);
+
+impl RequestId {
+    /// A good deal cheaper than formatting.
+    #[must_use]
+    pub fn of(number: u64) -> Self {
+        let mut digits = [b'0'; 16];
+        for (place, byte) in number.to_be_bytes().into_iter().enumerate() {
+            for (digit, half) in digits.iter_mut().skip(2 * place).zip([byte >> 4, byte & 15]) {
+                *digit = if half < 10 { b'0' + half } else { b'a' - 10 + half };
+            }
+        }
+        Self(digits)
+    }
+
+    /// The digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
 
 /// Host and port, canonical: lower case, no trailing dot, default port left out.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

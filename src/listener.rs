@@ -22,21 +22,20 @@ use std::{
     net::{SocketAddr, TcpListener},
 };
 
-use hyper::body::Incoming;
 use tokio_rustls::TlsAcceptor;
 use tracing::{error, info};
 
 use self::{connection::Terms, stop::Stop};
 use crate::{
     config,
-    inbound::{Connection, answer::Answer},
+    inbound::{Connection, Received, answer::Answer},
     telemetry::metrics::Gauge,
 };
 
 /// What serves requests on one data thread.
 pub trait Service: Send + Sync + 'static {
     /// Serves one request. Never fails: errors are answers.
-    fn serve(&self, request: http::Request<Incoming>, connection: &Connection) -> impl Future<Output = Answer> + Send;
+    fn serve(&self, received: Received, connection: &Connection) -> impl Future<Output = Answer> + Send;
 }
 
 /// Bound sockets, not accepting yet.

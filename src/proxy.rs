@@ -16,6 +16,7 @@ mod fields;
 mod forwarded;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzed;
+mod http1;
 mod identity;
 mod location;
 mod multiplexed;
@@ -38,7 +39,7 @@ use self::{balance::Group, body::ClientBody, errand::Errand, fields::Names, upst
 use crate::{
     assertion::Assertions,
     config,
-    inbound::{Connection, answer::Answer},
+    inbound::answer::Answer,
     policy::{Grant, Place},
     session::Sessions,
     telemetry::metrics::{Forwarding, Gauge},
@@ -98,8 +99,7 @@ impl ProxyError {
 
 /// One data thread's proxy: its own upstream connections, never shared with other threads.
 pub struct Proxy {
-    upstreams: Vec<Upstream>,
-    names: Arc<Names>,
+    upstreams: Vec<(Upstream, Arc<Names>)>,
     limits: config::limits::Limits,
     portal_path: String,
     sessions: Sessions,
@@ -130,13 +130,15 @@ impl Proxy {
         clock: Clock,
     ) -> Self {
         let mut pools = pools.into_iter();
-        let threads_own = |behind: &Behind| match behind {
-            Behind::Demo => Upstream::Demo,
-            Behind::Servers(targets, _) => Upstream::Servers(Group::new(targets, &mut pools)),
+        let threads_own = |(behind, set)| {
+            let upstream = match behind {
+                &Behind::Demo => Upstream::Demo,
+                Behind::Servers(targets, _) => Upstream::Servers(Group::new(targets, &mut pools)),
+            };
+            (upstream, Arc::new(Names::new(fields.clone(), set)))
         };
         Self {
-            upstreams: upstreams.sites().iter().map(threads_own).collect(),
-            names: Arc::new(Names::new(fields)),
+            upstreams: upstreams.sites().map(threads_own).collect(),
             limits,
             portal_path: portal_path.to_owned(),
             sessions,
@@ -152,7 +154,7 @@ impl Proxy {
     ///
     /// # Errors
     /// [`ProxyError`], by whose fault.
-    pub async fn forward(&self, grant: Grant, connection: &Connection) -> Result<Answer, ProxyError> {
+    pub async fn forward(&self, grant: Grant) -> Result<Answer, ProxyError> {
         let mut target = grant.forward_target();
         let (request, subject, place) = grant.into_parts();
         let Place::Site(site) = place else {
@@ -161,21 +163,22 @@ impl Proxy {
         if let Some(prefix) = &site.settings.strip_prefix {
             target = location::strip(&request.view.target, prefix)?.into();
         }
-        let upstream = self.upstreams.get(site.index).ok_or_else(|| ProxyError::Broken("an unknown site".into()))?;
-        let (mut errand, body) = Errand::new(request, subject, site, &target, connection.peer.ip())?;
+        let known = self.upstreams.get(site.index).ok_or_else(|| ProxyError::Broken("an unknown site".into()))?;
+        let (upstream, names) = known;
+        let (mut errand, body) = Errand::new(request, subject, site, &target, names)?;
         errand.first_time(self)?;
         errand.same_origin()?;
         let limit = errand.site.settings.body.unwrap_or(self.limits.body);
-        let (body, upload) = ClientBody::new(body, limit, self.limits.idle_timeout, &self.names)?;
+        let (body, upload) = ClientBody::new(body, limit, self.limits.idle_timeout, names)?;
         match upstream {
             Upstream::Demo if errand.asked_by_connect() => Err(ProxyError::broken("the demo speaks no WebSocket")),
             Upstream::Demo => {
-                let request = errand.by_http1(self, body, &errand.authority)?;
-                demo::answer(request, &self.portal_path, &self.names).await
+                let request = errand.by_http1(self, body, &errand.authority);
+                demo::answer(request, &self.portal_path, names).await
             }
-            Upstream::Servers(group) => self.exchange(group, &mut errand, body, upload.as_deref()).await,
+            Upstream::Servers(group) => self.exchange(group, &mut errand, body, upload).await,
         }
-        .inspect_err(|error| debug!(site = %errand.site.label, id = %errand.view.id.0, %error, "not forwarded"))
+        .inspect_err(|error| debug!(site = %errand.site.label, id = errand.view.id.as_str(), %error, "not forwarded"))
     }
 }
 

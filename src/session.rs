@@ -150,9 +150,10 @@ impl Sessions {
         self.shared.cookies.session.set("", Some(std::time::Duration::ZERO))
     }
 
-    /// Takes our cookies out of a request's `Cookie` lines; all others keep their bytes and their order.
-    pub fn strip_cookies(&self, fields: &mut HeaderMap) {
-        self.shared.cookies.strip(fields);
+    /// A request's cookies in one line, less ours; all others keep their bytes and their order.
+    #[must_use]
+    pub fn other_cookies(&self, fields: &HeaderMap) -> Option<HeaderValue> {
+        self.shared.cookies.others(fields)
     }
 
     /// Whether a `Set-Cookie` value from an upstream would set one of our cookies.

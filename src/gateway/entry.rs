@@ -103,7 +103,7 @@ impl<'a> Entry<'a> {
 
     /// Empty before it is known.
     pub(super) fn id(&self) -> &str {
-        self.view.as_ref().map(|view| &view.id).or(self.id.as_ref()).map_or("", |id| &id.0)
+        self.view.as_ref().map(|view| &view.id).or(self.id.as_ref()).map_or("", RequestId::as_str)
     }
 }
 

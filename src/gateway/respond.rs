@@ -126,7 +126,7 @@ impl Responder<'_> {
         let problem = match misdirected {
             Misdirected::NoSuchPage => Problem::NotFound,
             Misdirected::UnknownHost | Misdirected::ServerName => {
-                let id = &*request.view.id.0;
+                let id = request.view.id.as_str();
                 tracing::info!(
                     id,
                     host = seen,

@@ -1,9 +1,12 @@
 //! What the requests of one connection have in common: nearly all name the same host, in the same spelling.
 //!
-//! So its canonical form, and what upstreams are told of it, are made for the first and kept for the next. Nothing is kept
-//! behind a trusted proxy, whose requests come from many clients.
+//! So its canonical form, and what upstreams are told of it, are made for the first and kept for the next. Behind a trusted
+//! proxy, whose requests come from many clients, the client is part of what has to be the same.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use http::{HeaderValue, header::HOST, request::Parts};
 
@@ -16,6 +19,7 @@ pub(super) struct Known(Mutex<Option<Named>>);
 #[derive(Clone, Debug)]
 struct Named {
     spelt: Spelling,
+    client: IpAddr,
     secure: bool,
     authority: Authority,
     forwarded: Arc<Forwarded>,
@@ -36,20 +40,28 @@ enum Spelling {
 }
 
 impl Known {
-    /// The authority asked for, and what upstreams are told.
-    pub fn of(&self, parts: &Parts, client: &Client, secure: bool) -> Result<(Authority, Arc<Forwarded>), Malformed> {
-        let spelt = spelling(parts).filter(|_| !client.via_trusted_proxy);
+    /// The authority asked for, and what upstreams are told. `peer`: always the connection's.
+    pub fn of(
+        &self,
+        parts: &Parts,
+        client: &Client,
+        peer: IpAddr,
+        secure: bool,
+    ) -> Result<(Authority, Arc<Forwarded>), Malformed> {
+        let spelt = spelling(parts);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let (Some(named), Some(spelt)) = (&*known, &spelt)
             && named.spelt == *spelt
+            && named.client == client.address
             && named.secure == secure
         {
             return Ok((named.authority.clone(), Arc::clone(&named.forwarded)));
         }
         let authority = authority::of(parts, secure)?;
-        let forwarded = Arc::new(Forwarded::of(&authority, client.address, secure));
+        let forwarded = Arc::new(Forwarded::of(&authority, client, peer, secure));
         if let Some(spelt) = spelt {
-            *known = Some(Named { spelt, secure, authority: authority.clone(), forwarded: Arc::clone(&forwarded) });
+            let (authority, forwarded) = (authority.clone(), Arc::clone(&forwarded));
+            *known = Some(Named { spelt, client: client.address, secure, authority, forwarded });
         }
         Ok((authority, forwarded))
     }
@@ -79,6 +91,8 @@ mod tests {
         Request::builder().uri("/").header(HOST, host).body(()).unwrap().into_parts().0
     }
 
+    const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 9));
+
     fn client(address: &str, via_trusted_proxy: bool) -> Client {
         Client { address: address.parse().unwrap(), via_trusted_proxy }
     }
@@ -86,7 +100,7 @@ mod tests {
     #[test]
     fn another_host_or_scheme_on_the_same_connection_is_read_anew() {
         let (known, ada) = (Known::default(), client("192.0.2.1", false));
-        let ask = |host: &str, secure| known.of(&parts(host), &ada, secure).unwrap();
+        let ask = |host: &str, secure| known.of(&parts(host), &ada, PEER, secure).unwrap();
         let (first, told) = ask("A.example:80", false);
         assert_eq!(first.to_string(), "a.example");
         assert!(Arc::ptr_eq(&told, &ask("A.example:80", false).1), "kept");
@@ -98,25 +112,25 @@ mod tests {
     #[test]
     fn a_broken_request_is_refused_after_a_good_one() {
         let (known, ada) = (Known::default(), client("192.0.2.1", false));
-        known.of(&parts("a.example"), &ada, false).unwrap();
+        known.of(&parts("a.example"), &ada, PEER, false).unwrap();
         let mut doubled = parts("a.example");
         doubled.headers.append(HOST, HeaderValue::from_static("a.example"));
-        assert!(known.of(&doubled, &ada, false).is_err());
+        assert!(known.of(&doubled, &ada, PEER, false).is_err());
         let mut contradicting = parts("a.example");
         contradicting.uri = "http://b.example/".parse().unwrap();
-        assert!(known.of(&contradicting, &ada, false).is_err());
+        assert!(known.of(&contradicting, &ada, PEER, false).is_err());
         let mut foreign =
             Request::builder().uri("ftp://a.example/").version(Version::HTTP_2).body(()).unwrap().into_parts().0;
-        assert!(known.of(&foreign, &ada, false).is_err());
+        assert!(known.of(&foreign, &ada, PEER, false).is_err());
         foreign.uri = "http://a.example/".parse().unwrap();
-        assert!(known.of(&foreign, &ada, false).is_ok());
+        assert!(known.of(&foreign, &ada, PEER, false).is_ok());
     }
 
     #[test]
     fn clients_of_a_trusted_proxy_are_never_taken_for_each_other() {
         let known = Known::default();
         for address in ["192.0.2.1", "192.0.2.2"] {
-            let (_, told) = known.of(&parts("a.example"), &client(address, true), true).unwrap();
+            let (_, told) = known.of(&parts("a.example"), &client(address, true), PEER, true).unwrap();
             assert_eq!(told.client, address);
         }
     }

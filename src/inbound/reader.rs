@@ -40,7 +40,7 @@ impl Reader {
         framing::check(parts)?;
         let method = served(parts)?;
         let (client, secure) = self.believed.read(&parts.headers, connection)?;
-        let (authority, forwarded) = connection.known.of(parts, &client, secure)?;
+        let (authority, forwarded) = connection.known.of(parts, &client, connection.peer.ip(), secure)?;
         let target = target::of(parts)?;
         let fetch = fetch::of(&parts.headers);
         let upgrade = framing::upgrade(parts);
@@ -88,16 +88,8 @@ impl Ids {
         let mut x = self.0.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        RequestId(hex(x ^ (x >> 31)).into())
+        RequestId::of(x ^ (x >> 31))
     }
-}
-
-/// 16 digits; a good deal cheaper than formatting.
-fn hex(number: u64) -> String {
-    (0..16)
-        .rev()
-        .map(|place| char::from(b"0123456789abcdef"[usize::from(((number >> (4 * place)) & 15) as u8)]))
-        .collect()
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     config::limits::Limits,
-    inbound::{Connection, Tls, answer::BodyError},
+    inbound::{Connection, Received, Tls, answer::BodyError},
     telemetry::metrics::Gauge,
 };
 
@@ -141,14 +141,14 @@ impl<S: Service> Server<S> {
         // hyper's connections are large, and a future that is moved into another takes its room twice: they are boxed first.
         if http2 {
             let patience = Patience { head: None, idle };
-            let service = service_fn(move |request| answer(Serving::begin(&host), request));
+            let service = service_fn(move |request| answer(Serving::begin(&host), Received::from(request)));
             let connection = Box::pin(self.http2.serve_connection(io, service));
             Box::pin(async move { Ok(supervise(connection, &progress, patience, &self.terms.stop).await??) })
         } else {
             let patience = Patience { head: Some(head), idle };
             // hyper keeps room for one request as long as the connection lives. Boxed, an idle one keeps none, and busy ones
             // take turns with memory that is warm.
-            let service = service_fn(move |request| Box::pin(answer(Serving::begin(&host), request)));
+            let service = service_fn(move |request| Box::pin(answer(Serving::begin(&host), Received::from(request))));
             let connection = Box::pin(self.http1.serve_connection(io, service).with_upgrades());
             Box::pin(async move { Ok(supervise(connection, &progress, patience, &self.terms.stop).await??) })
         }

@@ -8,13 +8,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Response, StatusCode, Version, header};
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 
 use super::{Service, watch::Progress};
 use crate::inbound::{
-    Connection,
+    Connection, Received,
     answer::{BodyError, Held, Outgoing},
 };
 
@@ -44,11 +43,11 @@ impl<S> Drop for Serving<S> {
 /// Asks the service, and closes the connection with the answer when it is time to.
 pub(super) async fn answer<S: Service>(
     serving: Serving<S>,
-    request: Request<Incoming>,
+    received: Received,
 ) -> Result<Response<Served<S>>, Infallible> {
     let Host { service, connection, progress } = &*serving.0;
-    let version = request.version();
-    let mut answer = service.serve(request, connection).await;
+    let version = received.parts.version;
+    let mut answer = service.serve(received, connection).await;
     if version < Version::HTTP_2 && progress.closing() && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
         answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }

@@ -17,19 +17,20 @@ use crate::{config::limits::Limits, inbound::answer::Outgoing};
 struct Echo;
 
 impl Service for Echo {
-    async fn serve(&self, request: http::Request<Incoming>, _connection: &Connection) -> Answer {
-        if request.uri().path() == "/slow" {
+    async fn serve(&self, received: Received, _connection: &Connection) -> Answer {
+        let path = received.parts.uri.path();
+        if path == "/slow" {
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
-        if request.uri().path() == "/endless" {
+        if path == "/endless" {
             return http::Response::new(Outgoing::from(vec![7_u8; 64 << 20]));
         }
-        if request.uri().path() == "/pieces" {
+        if path == "/pieces" {
             let piece = || Ok(http_body::Frame::data(vec![7_u8; 400 << 10].into()));
             let pieces = futures_util::stream::iter([piece(), piece()]);
             return http::Response::new(Outgoing::stream(http_body_util::StreamBody::new(pieces)));
         }
-        http::Response::new(Outgoing::from(request.uri().path().to_owned()))
+        http::Response::new(Outgoing::from(path.to_owned()))
     }
 }
 
@@ -230,7 +231,7 @@ async fn a_taken_address_names_its_key() {
 struct Named;
 
 impl Service for Named {
-    async fn serve(&self, _request: http::Request<Incoming>, connection: &Connection) -> Answer {
+    async fn serve(&self, _received: Received, connection: &Connection) -> Answer {
         let name = connection.tls.as_ref().and_then(|tls| tls.server_name.as_deref());
         http::Response::new(Outgoing::from(name.unwrap_or("-").to_owned()))
     }

@@ -135,7 +135,7 @@ async fn form_page<P: super::page::Page>(visit: &Visit<'_>, body: Incoming) -> O
         Err(Unread::Broken(broken)) => Ok(visit.broken(broken)),
         Err(Unread::Forged(typed, forgery)) => {
             tracing::info!(
-                request_id = &*visit.view.id.0,
+                request_id = visit.view.id.as_str(),
                 ?forgery,
                 page = &*visit.view.target.path,
                 "a form was not taken"

@@ -60,7 +60,7 @@ impl Visit<'_> {
             Stop::Entropy(_) => Problem::Internal,
         };
         if matches!(problem, Problem::Resting(_) | Problem::Internal) {
-            let id = &*self.view.id.0;
+            let id = self.view.id.as_str();
             tracing::warn!(request_id = id, error = chain(&stop), "a page could not be served");
         }
         self.problem(&problem)

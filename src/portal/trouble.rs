@@ -88,7 +88,7 @@ impl Room {
     pub(super) fn problem(&self, view: Option<&View>, problem: &Problem) -> Answer {
         let trouble = trouble(problem);
         let status = StatusCode::from_u16(trouble.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let reference = view.map_or("", |view| &*view.id.0);
+        let reference = view.map_or("", |view| view.id.as_str());
         let answer = if view.is_some_and(|view| view.wants == Wants::Program) {
             respond::problem_json(status, &detail(problem), reference)
         } else {
@@ -116,7 +116,7 @@ impl Room {
             // A path would lead to the unknown host again.
             frame.back = Some(&origin);
         }
-        let reference = view.map_or("", |view| &*view.id.0);
+        let reference = view.map_or("", |view| view.id.as_str());
         // The link that failed may still be alive: nothing of it may leave in `Referer`.
         let token = |view: &View| view.target.query.as_deref().is_some_and(|query| query.contains("token="));
         let guard = if view.is_some_and(token) { Guard::Token } else { Guard::Page };

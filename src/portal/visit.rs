@@ -273,15 +273,15 @@ pub(super) mod tests {
         let (host, port) =
             authority.rsplit_once(':').map_or((authority, None), |(host, port)| (host, port.parse().ok()));
         let authority = Authority { host: host.into(), port };
-        let address = std::net::IpAddr::from([192, 0, 2, 1]);
+        let client = Client { address: [192, 0, 2, 1].into(), via_trusted_proxy: false };
         View {
-            id: RequestId("0123456789abcdef".into()),
+            id: RequestId::of(0x0123_4567_89ab_cdef),
             method: http::Method::POST,
-            forwarded: Arc::new(Forwarded::of(&authority, address, secure)),
+            forwarded: Arc::new(Forwarded::of(&authority, &client, client.address, secure)),
             authority,
             secure,
             target: Target { raw: "/".into(), path: "/".into(), query: None, ambiguous: Vec::new() },
-            client: Client { address, via_trusted_proxy: false },
+            client,
             wants: Wants::FormPost,
             fetch: Fetch { site: site.map(Arc::from), mode: None, dest: None, origin: origin.map(Arc::from) },
             upgrade: None,

@@ -38,18 +38,35 @@ impl Group {
         Self { endpoints: targets.iter().map(endpoint).collect(), dice: Dice(AtomicU64::new(0)) }
     }
 
-    /// A connection to the better of two; when it cannot be reached, to another one, once. Nothing was sent by then.
+    /// A connection to the better of two; when it cannot be reached, to another one, until all were tried. Nothing was sent by
+    /// then.
     pub async fn lease(&self, want: Want, avoid: Option<&Arc<Endpoint>>) -> Result<Lease, ProxyError> {
-        let first = avoid.and_then(|avoid| self.other_than(avoid)).or_else(|| self.choose());
+        let first = avoid.and_then(|avoid| self.other_than(&[avoid])).or_else(|| self.choose());
         let first = first.ok_or_else(|| ProxyError::Broken("a site without an address".into()))?;
-        let leased = want.of(first).await;
-        match &leased {
-            Err(ProxyError::Unreachable(_)) => match self.other_than(first) {
-                Some(other) => want.of(other).await,
-                None => leased,
-            },
-            _ => leased,
+        match want.of(first).await {
+            Err(ProxyError::Unreachable(why)) if self.endpoints.len() > 1 => {
+                // Boxed: seldom, and every request would carry the room for it.
+                Box::pin(self.lease_elsewhere(want, first, ProxyError::Unreachable(why))).await
+            }
+            leased => leased,
         }
+    }
+
+    async fn lease_elsewhere<'a>(
+        &'a self,
+        want: Want,
+        first: &'a Arc<Endpoint>,
+        mut last: ProxyError,
+    ) -> Result<Lease, ProxyError> {
+        let mut tried = vec![first];
+        while let Some(next) = self.other_than(&tried) {
+            match want.of(next).await {
+                Err(unreachable @ ProxyError::Unreachable(_)) => last = unreachable,
+                leased => return leased,
+            }
+            tried.push(next);
+        }
+        Err(last)
     }
 
     fn choose(&self) -> Option<&Arc<Endpoint>> {
@@ -59,12 +76,12 @@ impl Group {
         }
     }
 
-    /// `None` for a site with one address.
-    pub fn other_than(&self, tried: &Arc<Endpoint>) -> Option<&Arc<Endpoint>> {
+    /// `None` when all were tried.
+    pub fn other_than(&self, tried: &[&Arc<Endpoint>]) -> Option<&Arc<Endpoint>> {
         if self.endpoints.len() < 2 {
             return None;
         }
-        let other = |endpoint: &Endpoint| !std::ptr::eq(endpoint, &**tried);
+        let other = |endpoint: &Endpoint| !tried.iter().any(|tried| std::ptr::eq(endpoint, &***tried));
         let well = |endpoint: &Endpoint| other(endpoint) && endpoint.well();
         self.better(&self.endpoints, well).or_else(|| self.better(&self.endpoints, other))
     }

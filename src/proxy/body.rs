@@ -1,7 +1,7 @@
 //! The client's body on its way to the upstream: bounded, never stalling for ever, its trailers cleaned.
 //!
-//! Frames pass one by one, so the upstream's pace is the client's. Nothing is read before hyper has sent the upstream the
-//! head: polling an [`Incoming`] is what answers `Expect: 100-continue`.
+//! Frames pass one by one, so the upstream's pace is the client's. Nothing is read before there is a connection to the
+//! upstream: polling an [`Incoming`] is what answers `Expect: 100-continue`.
 
 use std::{
     future::Future,
@@ -55,6 +55,16 @@ pub(super) enum Fault {
     Stalled = 2,
     #[error("broken off")]
     Client = 3,
+}
+
+impl From<Fault> for ProxyError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::TooLarge => Self::TooLarge,
+            Fault::Stalled => Self::Stalled,
+            Fault::Client => Self::Client(fault.into()),
+        }
+    }
 }
 
 impl ClientBody {

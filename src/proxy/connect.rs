@@ -2,19 +2,15 @@
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
     net::{TcpStream, UnixStream, lookup_host},
     time::timeout,
 };
-use tracing::debug;
 
 use super::{
     ProxyError,
-    body::ClientBody,
+    http1::{Http1, Io},
     multiplexed::{self, Link},
     tls::{self, Tls},
 };
@@ -47,9 +43,9 @@ pub(super) enum Speak {
     Http1,
 }
 
-/// A connection that is ready for a request. It runs in a task of its own and ends when its sender is dropped.
+/// A connection that is ready for a request.
 pub(super) enum Opened {
-    Http1(SendRequest<ClientBody>),
+    Http1(Box<Http1>),
     Http2(Arc<Link>),
 }
 
@@ -98,17 +94,17 @@ impl Connector {
         let stream = connector.connect(tls.name.clone(), stream).await?;
         match stream.get_ref().1.alpn_protocol() {
             Some(tls::HTTP2) => Ok(Opened::Http2(multiplexed::open(stream).await?)),
-            _ => Ok(Opened::Http1(http1(stream).await?)),
+            _ => Ok(Opened::Http1(Box::new(Http1::new(stream)))),
         }
     }
 
     async fn shake_hands<T>(&self, stream: T) -> Result<Opened, BoxError>
     where
-        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        T: Io + Sync + 'static,
     {
         Ok(match self.wire {
             Wire::PriorKnowledge => Opened::Http2(multiplexed::open(stream).await?),
-            Wire::Plain | Wire::Tls => Opened::Http1(http1(stream).await?),
+            Wire::Plain | Wire::Tls => Opened::Http1(Box::new(Http1::new(stream))),
         })
     }
 
@@ -126,20 +122,6 @@ impl Connector {
         }
         Err(last.into())
     }
-}
-
-async fn http1<T>(stream: T) -> Result<SendRequest<ClientBody>, BoxError>
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(async move {
-        // Whoever waits for an answer is told; this is for the others.
-        if let Err(error) = connection.with_upgrades().await {
-            debug!(%error, "an upstream connection ended");
-        }
-    });
-    Ok(sender)
 }
 
 const PROBE_AFTER: Duration = Duration::from_secs(60);

@@ -8,11 +8,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, header};
 use http_body::Body;
 use templates::page::demo::Demo;
 
-use super::{
-    ProxyError,
-    body::{ClientBody, Fault},
-    fields::Names,
-};
+use super::{ProxyError, body::ClientBody, fields::Names};
 use crate::inbound::answer::{Answer, Outgoing};
 
 /// Answers `request`.
@@ -53,9 +49,7 @@ async fn measure(mut body: ClientBody) -> Result<u64, ProxyError> {
         match std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
             None => break,
             Some(Ok(frame)) => read += frame.data_ref().map_or(0, |data| data.len() as u64),
-            Some(Err(Fault::TooLarge)) => return Err(ProxyError::TooLarge),
-            Some(Err(Fault::Stalled)) => return Err(ProxyError::Stalled),
-            Some(Err(fault @ Fault::Client)) => return Err(ProxyError::Client(fault.into())),
+            Some(Err(fault)) => return Err(fault.into()),
         }
     }
     Ok(read)

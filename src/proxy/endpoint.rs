@@ -2,26 +2,20 @@
 //!
 //! The lock is never held across an await and in effect never contended, for an endpoint belongs to one thread.
 
-use std::{
-    future::Future,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-    time::Duration,
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError, Weak,
+    atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-use futures_util::future::Either;
-use http::{HeaderValue, Request, Response};
-use hyper::{body::Incoming, client::conn::http1::SendRequest};
-use tokio::time::{sleep, timeout};
+use http::{HeaderValue, uri::Scheme};
+use tokio::time::sleep;
 
 use super::{
     ProxyError,
-    body::ClientBody,
     connect::{Opened, Speak},
-    multiplexed::{Stream, Unsent, http2_error},
-    pool::Idle,
+    http1::Http1,
+    multiplexed::Stream,
+    pool::{Idle, TURN},
     rest::Rest,
     upstreams::Target,
 };
@@ -43,15 +37,15 @@ pub(super) struct Endpoint {
 
 /// A connection in use, or a stream of one; dropped unreturned, it closes.
 pub(super) struct Lease {
-    connection: Connection,
+    pub connection: Connection,
     /// Made for this request: what breaks on it was not broken before.
     pub fresh: bool,
     busy: Busy,
 }
 
-enum Connection {
+pub(super) enum Connection {
     /// Counted as open.
-    Http1(SendRequest<ClientBody>, Held),
+    Http1(Box<Http1>, Held),
     Http2(Stream),
 }
 
@@ -137,7 +131,7 @@ impl Endpoint {
     fn reuse(self: &Arc<Self>) -> Option<Lease> {
         let mut idle = self.lock();
         let connection = match idle.take() {
-            Some((sender, open)) => Connection::Http1(sender, open),
+            Some((connection, open)) => Connection::Http1(connection, open),
             None => Connection::Http2(idle.stream()?),
         };
         self.state.idle(idle.count());
@@ -148,15 +142,18 @@ impl Endpoint {
     async fn open(self: &Arc<Self>, speak: Speak) -> Result<Lease, ProxyError> {
         match self.target.connector.connect(speak).await {
             Err(error) => {
-                self.rest.failed();
-                self.state.failed();
+                // One that speaks HTTP/2 alone may refuse a tunnel's connection, and is as well as before.
+                if speak == Speak::Any || self.target.connector.wire() == Wire::Plain {
+                    self.rest.failed();
+                    self.state.failed();
+                }
                 Err(error)
             }
-            Ok(Opened::Http1(sender)) => {
+            Ok(Opened::Http1(connection)) => {
                 if speak == Speak::Any {
                     self.lock().speaks_http1 = true;
                 }
-                Ok(self.leased(Connection::Http1(sender, self.state.connected()), true))
+                Ok(self.leased(Connection::Http1(connection, self.state.connected()), true))
             }
             Ok(Opened::Http2(link)) => {
                 let stream = link.stream();
@@ -175,9 +172,9 @@ impl Endpoint {
         Lease { connection, fresh, busy: Busy(Arc::clone(self)) }
     }
 
-    fn keep(self: &Arc<Self>, sender: SendRequest<ClientBody>, open: Held) {
+    fn keep(self: &Arc<Self>, connection: Box<Http1>, open: Held) {
         let mut idle = self.lock();
-        idle.put(sender, open);
+        idle.put(connection, open);
         self.state.idle(idle.count());
         self.reap_later(&mut idle);
     }
@@ -194,22 +191,19 @@ impl Endpoint {
 }
 
 impl Lease {
-    /// Sends. The request has the form of [`Lease::http2`], or of HTTP/1.1.
-    pub fn send(
-        &mut self,
-        request: Request<ClientBody>,
-    ) -> impl Future<Output = Result<Response<Incoming>, Unsent>> + use<> {
-        match &mut self.connection {
-            Connection::Http1(sender, _) => Either::Left(sender.try_send_request(request)),
-            Connection::Http2(stream) => Either::Right(stream.send(request)),
-        }
+    /// Whether it is a stream of HTTP/2.
+    pub fn http2(&self) -> bool {
+        matches!(self.connection, Connection::Http2(_))
     }
 
-    /// The scheme, when it speaks HTTP/2.
-    pub fn http2(&self) -> Option<http::uri::Scheme> {
-        let encrypted = self.busy.0.target.connector.wire() == Wire::Tls;
-        let scheme = if encrypted { http::uri::Scheme::HTTPS } else { http::uri::Scheme::HTTP };
-        matches!(self.connection, Connection::Http2(_)).then_some(scheme)
+    /// Whether its request is still being sent.
+    pub fn uploads(&self) -> bool {
+        matches!(&self.connection, Connection::Http1(connection, _) if connection.uploads())
+    }
+
+    /// Of what is spoken to the upstream.
+    pub fn scheme(&self) -> Scheme {
+        if self.busy.0.target.connector.wire() == Wire::Tls { Scheme::HTTPS } else { Scheme::HTTP }
     }
 
     /// The upstream's own authority.
@@ -227,12 +221,8 @@ impl Lease {
         self.busy.0.rest.over();
     }
 
-    /// The connection broke: a mark against the upstream, if it was new; no other request goes there in any case. One stream
-    /// that was reset says nothing of the connection.
-    pub fn broke(&self, error: &hyper::Error) {
-        if http2_error(error).is_some_and(h2::Error::is_reset) {
-            return;
-        }
+    /// The connection broke: a mark against the upstream, if it was new; no other request goes there in any case.
+    pub fn broke(&self) {
         if self.fresh {
             self.busy.0.rest.failed();
         }
@@ -241,23 +231,13 @@ impl Lease {
         }
     }
 
-    /// The answer was read to its end: another request may use the connection.
+    /// The answer was read to its end: another request may use the connection, if nothing speaks against it.
     pub fn release(self) {
-        let Self { connection: Connection::Http1(mut sender, open), busy, .. } = self else { return };
-        if sender.is_closed() {
-            return;
+        let Self { connection: Connection::Http1(mut connection, open), busy, .. } = self else { return };
+        if connection.reusable() {
+            connection.shrink();
+            busy.0.keep(connection, open);
         }
-        let endpoint = Arc::clone(&busy.0);
-        if sender.is_ready() {
-            endpoint.keep(sender, open);
-            return;
-        }
-        // hyper is still finishing (the end of a request's body, mostly).
-        tokio::spawn(async move {
-            if matches!(timeout(FINISH, sender.ready()).await, Ok(Ok(()))) {
-                endpoint.keep(sender, open);
-            }
-        });
     }
 }
 
@@ -270,7 +250,7 @@ impl Drop for Busy {
 /// Closes what grew old; ends when nothing is left.
 async fn reap(endpoint: Weak<Endpoint>) {
     loop {
-        sleep(REAP_EVERY).await;
+        sleep(TURN).await;
         let Some(endpoint) = endpoint.upgrade() else { return };
         let mut idle = endpoint.lock();
         idle.close_old();
@@ -281,6 +261,3 @@ async fn reap(endpoint: Weak<Endpoint>) {
         }
     }
 }
-
-const REAP_EVERY: Duration = Duration::from_secs(10);
-const FINISH: Duration = Duration::from_secs(5);

@@ -2,7 +2,7 @@
 //!
 //! Here it becomes the request an upstream gets, in the form of HTTP/1.1 or HTTP/2.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use http::{
     HeaderMap, HeaderValue, Method, Request, Uri, Version, header,
@@ -14,8 +14,8 @@ use hyper::{body::Incoming, ext::Protocol, upgrade::OnUpgrade};
 use super::{
     Proxy, ProxyError,
     body::{ClientBody, Upload},
-    endpoint::Lease,
-    fields, forwarded, identity,
+    fields::{self, Names, Sink},
+    forwarded, identity,
     web_socket::{self, Asked, Upgrade},
 };
 use crate::{
@@ -29,21 +29,22 @@ pub(super) struct Errand {
     pub view: Arc<View>,
     pub subject: Subject,
     pub site: Arc<Site>,
-    parts: Parts,
+    /// Towards this site.
+    pub names: Arc<Names>,
+    parts: Box<Parts>,
     uri: Uri,
-    peer: IpAddr,
     pub authority: HeaderValue,
     pub upgrade: Option<Upgrade>,
 }
 
 impl Errand {
-    /// `target`: the origin-form the upstream is asked for; `peer`: who is at the other end of the TCP connection.
+    /// `target`: the origin-form the upstream is asked for; `names`: of the site.
     pub fn new(
         request: inbound::Request,
         subject: Subject,
         site: Arc<Site>,
         target: &str,
-        peer: IpAddr,
+        names: &Arc<Names>,
     ) -> Result<(Self, Incoming), ProxyError> {
         let inbound::Request { view, mut parts, body } = request;
         let uri = match parts.uri.path_and_query() {
@@ -60,7 +61,7 @@ impl Errand {
             }
             _ => None,
         };
-        Ok((Self { view, subject, site, parts, uri, peer, authority, upgrade }, body))
+        Ok((Self { view, subject, site, names: Arc::clone(names), parts, uri, authority, upgrade }, body))
     }
 
     /// Whether a session speaks here.
@@ -75,9 +76,12 @@ impl Errand {
         else {
             return Ok(());
         };
-        let authority = &self.view.authority;
+        let View { authority, secure, .. } = &*self.view;
         let same = url::Url::parse(origin).is_ok_and(|origin| {
-            origin.host_str().is_some_and(|host| host.eq_ignore_ascii_case(&authority.host))
+            // Behind a proxy that ends TLS we may see http; never the other way round.
+            let scheme = origin.scheme() == "https" || (!secure && origin.scheme() == "http");
+            scheme
+                && origin.host_str().is_some_and(|host| host.eq_ignore_ascii_case(&authority.host))
                 && origin.port() == authority.port
         });
         if same { Ok(()) } else { Err(ProxyError::ForeignOrigin) }
@@ -88,61 +92,61 @@ impl Errand {
         if proxy.pseudonym.is_in(&self.parts.headers) { Err(ProxyError::Loop) } else { Ok(()) }
     }
 
-    /// The request as the upstream at the other end of `lease` gets it.
-    pub fn request(&self, proxy: &Proxy, body: ClientBody, lease: &Lease) -> Result<Request<ClientBody>, ProxyError> {
-        let host = match self.site.settings.host_header {
+    /// What `Host` says to an upstream whose own authority is `upstream`.
+    pub fn host<'a>(&'a self, upstream: &'a HeaderValue) -> &'a HeaderValue {
+        match self.site.settings.host_header {
             HostHeader::Original => &self.authority,
-            HostHeader::Upstream => lease.authority(),
-        };
-        match lease.http2() {
-            None => self.by_http1(proxy, body, host),
-            Some(scheme) => self.by_http2(proxy, body, host, scheme),
+            HostHeader::Upstream => upstream,
         }
     }
 
-    /// The request in the form of HTTP/1.1.
-    pub fn by_http1(
-        &self,
-        proxy: &Proxy,
-        body: ClientBody,
-        host: &HeaderValue,
-    ) -> Result<Request<ClientBody>, ProxyError> {
-        let mut fields = self.fields(proxy);
-        fields.insert(header::HOST, host.clone());
+    /// What the upstream is asked for, in origin-form.
+    pub fn target(&self) -> &str {
+        self.uri.path_and_query().map_or("/", PathAndQuery::as_str)
+    }
+
+    /// The fields of the request in the form of HTTP/1.1.
+    pub fn put_http1(&self, proxy: &Proxy, body: &ClientBody, host: &HeaderValue, sink: &mut impl Sink) {
+        sink.put(&header::HOST, host);
+        self.put_fields(proxy, self.asked_by_connect(), sink);
         if let Some(upgrade) = &self.upgrade {
-            web_socket::ask_http1(upgrade, &mut fields);
+            web_socket::put_question(upgrade, sink);
         } else if fields::grpc_trailers(&self.parts.headers) {
-            fields.insert(header::CONNECTION, HeaderValue::from_static("te"));
-            fields.insert(header::TE, HeaderValue::from_static("trailers"));
+            sink.put_text(&header::CONNECTION, "te");
+            sink.put_text(&header::TE, "trailers");
         }
-        self.operators(&mut fields);
-        fields::frame(&mut fields, &self.view.method, &body);
+        fields::put_framing(&self.parts.headers, &self.view.method, body, sink);
+    }
+
+    /// The request as it would travel over HTTP/1.1.
+    pub fn by_http1(&self, proxy: &Proxy, body: ClientBody, host: &HeaderValue) -> Request<ClientBody> {
+        let mut fields = HeaderMap::new();
+        self.put_http1(proxy, &body, host, &mut fields);
         let mut request = Request::new(body);
         *request.method_mut() = self.view.method.clone();
         *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = fields;
-        Ok(request)
+        request
     }
 
     /// The request in the form of HTTP/2 (RFC 9113 §8.3.1): no `Host`, its authority stands in the URI.
-    fn by_http2(
+    pub fn by_http2(
         &self,
         proxy: &Proxy,
         body: ClientBody,
         host: &HeaderValue,
         scheme: Scheme,
     ) -> Result<Request<ClientBody>, ProxyError> {
-        let mut fields = self.fields(proxy);
+        let mut fields = HeaderMap::with_capacity(self.parts.headers.len() + OURS);
+        self.put_fields(proxy, self.upgrade.is_some(), &mut fields);
         let mut method = self.view.method.clone();
         let mut request = Request::new(body);
         if self.upgrade.is_some() {
             method = Method::CONNECT;
             request.extensions_mut().insert(Protocol::from_static(web_socket::PROTOCOL));
-            web_socket::ask_http2(&mut fields);
         } else if fields::trailers(&self.parts.headers) {
-            fields.insert(header::TE, HeaderValue::from_static("trailers"));
+            fields.put_text(&header::TE, "trailers");
         }
-        self.operators(&mut fields);
         let mut uri = uri::Parts::from(self.uri.clone());
         uri.scheme = Some(scheme);
         uri.authority = Some(uri::Authority::try_from(host.as_bytes()).map_err(ProxyError::broken)?);
@@ -153,24 +157,23 @@ impl Errand {
         Ok(request)
     }
 
-    fn fields(&self, proxy: &Proxy) -> HeaderMap {
+    /// What both forms have in common. Nothing of it is said twice: what the client says under a name of ours, or of the
+    /// operator's, stays behind. `keyless`: its key for a WebSocket is of no use.
+    fn put_fields(&self, proxy: &Proxy, keyless: bool, sink: &mut impl Sink) {
         let received = &self.parts.headers;
-        // What the client may say; everything after this line is ours and replaces what stands there.
-        let mut fields = proxy.names.end_to_end(received);
-        proxy.sessions.strip_cookies(&mut fields);
-        fields::join_cookies(&mut fields);
-        identity::set(&proxy.names.identity, &proxy.assertions, (&self.subject, &self.site), &mut fields);
-        forwarded::set(&self.view, received, self.peer, &mut fields);
-        proxy.pseudonym.sign(&mut fields, self.parts.version);
-        fields
-    }
-
-    /// The operator's fields last: nothing of the client's or ours stands above the configuration.
-    fn operators(&self, fields: &mut HeaderMap) {
+        let except = keyless.then_some(&header::SEC_WEBSOCKET_KEY);
+        self.names.put_end_to_end(received, except, sink);
+        if let Some(cookies) = proxy.sessions.other_cookies(received) {
+            sink.put(&header::COOKIE, &cookies);
+        }
+        identity::put(&self.names.identity, &proxy.assertions, (&self.subject, &self.site), sink);
+        forwarded::put(&self.view, sink);
         let set = &self.site.settings.set_fields;
-        fields::remove_spellings(fields, set);
+        if !set.iter().any(|(name, _)| *name == header::VIA) {
+            proxy.pseudonym.sign(sink, self.parts.version);
+        }
         for (name, value) in set {
-            fields.insert(name, value.clone());
+            sink.put(name, value);
         }
     }
 
@@ -186,3 +189,6 @@ impl Errand {
         upload.is_none() && self.upgrade.is_none() && IDEMPOTENT.contains(&self.parts.method)
     }
 }
+
+/// Room for our own fields.
+const OURS: usize = 16;

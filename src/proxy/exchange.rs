@@ -3,19 +3,21 @@
 use std::{
     future::Future,
     pin::{Pin, pin},
+    sync::Arc,
 };
 
-use http::{Request, Response};
-use hyper::body::Incoming;
-use tokio::time::{Duration, Instant, sleep};
+use http::{Method, response::Parts};
+use tokio::time::{Duration, Instant, Sleep, sleep};
 
 use super::{
     Proxy, ProxyError, TOUCH_EVERY,
     balance::{Group, Want},
-    body::{ClientBody, Fault, Upload},
-    endpoint::Lease,
+    body::{ClientBody, Upload},
+    download::Source,
+    endpoint::{Connection, Lease},
     errand::Errand,
-    multiplexed::{Unsent, untouched},
+    http1::{Asked, Failed, Unreadable},
+    multiplexed::{Unsent, http2_error, untouched},
 };
 use crate::{
     inbound::answer::Answer,
@@ -31,7 +33,7 @@ impl Proxy {
         group: &Group,
         errand: &mut Errand,
         body: ClientBody,
-        upload: Option<&Upload>,
+        upload: Option<Arc<Upload>>,
     ) -> Result<Answer, ProxyError> {
         let want = match &mut errand.upgrade {
             None => Want::Request,
@@ -40,9 +42,9 @@ impl Proxy {
                 Want::Tunnel { web_socket: upgrade.is_web_socket() }
             }
         };
-        let (response, lease) = self.send(group, want, errand, body, upload).await?;
+        let ((parts, source), lease) = self.send(group, want, errand, body, upload.as_deref()).await?;
         lease.answered();
-        self.receive(errand, response, lease)
+        self.receive(errand, parts, source, lease, upload)
     }
 
     /// A connection may have been closed at the other end a moment ago. Then, once and on a new connection, to another
@@ -54,24 +56,28 @@ impl Proxy {
         errand: &Errand,
         body: ClientBody,
         upload: Option<&Upload>,
-    ) -> Result<(Response<Incoming>, Lease), ProxyError> {
+    ) -> Result<(Answered, Lease), ProxyError> {
         let mut lease = group.lease(want, None).await?;
         let body = match self.attempt(&mut lease, errand, body, upload).await {
-            Ok(response) => return Ok((response, lease)),
-            Err(Failure::Unsent(request, _)) => request.into_body(),
+            Ok(received) => return Ok((received, lease)),
+            Err(Failure::Unsent(body, _)) => body,
             Err(Failure::Untouched(_)) if upload.is_none() => ClientBody::default(),
             // What breaks as soon as it is made would break again, but elsewhere perhaps not.
             Err(Failure::Broken(_))
-                if errand.replayable(upload) && (!lease.fresh || group.other_than(lease.endpoint()).is_some()) =>
+                if errand.replayable(upload) && (!lease.fresh || group.other_than(&[lease.endpoint()]).is_some()) =>
             {
                 ClientBody::default()
             }
             Err(failure) => return Err(failure.into()),
         };
         let again = if matches!(want, Want::Request) { Want::Fresh } else { want };
-        let mut lease = group.lease(again, Some(lease.endpoint())).await?;
-        let response = self.attempt(&mut lease, errand, body, upload).await?;
-        Ok((response, lease))
+        let retried = async {
+            let mut lease = group.lease(again, Some(lease.endpoint())).await?;
+            let received = self.attempt(&mut lease, errand, body, upload).await?;
+            Ok((received, lease))
+        };
+        // Boxed: every request would carry the room for two attempts.
+        Box::pin(retried).await
     }
 
     async fn attempt(
@@ -80,12 +86,41 @@ impl Proxy {
         errand: &Errand,
         body: ClientBody,
         upload: Option<&Upload>,
-    ) -> Result<Response<Incoming>, Failure> {
-        let request = errand.request(self, body, lease)?;
-        let answer = lease.send(request);
-        let answered = wait(answer, upload, self.limits.upstream_response, self.guard(errand)).await;
-        if let Err(Failure::Broken(error) | Failure::Unsent(_, error)) = &answered {
-            lease.broke(error);
+    ) -> Result<Answered, Failure> {
+        let (patience, guard) = (self.limits.upstream_response, self.guard(errand));
+        let host = errand.host(lease.authority()).clone();
+        let scheme = lease.scheme();
+        let answered = match &mut lease.connection {
+            Connection::Http1(connection, _) => {
+                let method = &errand.view.method;
+                let mut wire = connection.begin(method, errand.target());
+                errand.put_http1(self, &body, &host, &mut wire);
+                wire.end();
+                let asked = Asked { head: *method == Method::HEAD, upgrade: errand.upgrade.is_some() };
+                let mut timer = connection.timer.take().unwrap_or_else(|| Box::pin(sleep(patience)));
+                let answer = async {
+                    let (parts, framing) = connection.exchange(body, asked).await?;
+                    Ok((parts, Source::Http1(framing)))
+                };
+                let answered = wait(answer, timer.as_mut(), upload, patience, guard).await;
+                connection.timer = Some(timer);
+                answered
+            }
+            Connection::Http2(stream) => {
+                let answer = stream.send(errand.by_http2(self, body, &host, scheme)?);
+                let answer = async {
+                    let response = answer.await.map_err(|unsent| by_http2(unsent, upload))?;
+                    let (parts, incoming) = response.into_parts();
+                    Ok((parts, Source::Http2(incoming)))
+                };
+                wait(Box::pin(answer), pin!(sleep(patience)), upload, patience, guard).await
+            }
+        };
+        match &answered {
+            // One stream that was reset says nothing of the connection.
+            Err(Failure::Broken(error)) if http2_error(&**error).is_some_and(h2::Error::is_reset) => {}
+            Err(Failure::Broken(_) | Failure::Unsent(..)) => lease.broke(),
+            _ => {}
         }
         answered
     }
@@ -98,6 +133,9 @@ impl Proxy {
     }
 }
 
+/// The head of an answer, and where its body comes from.
+type Answered = (Parts, Source);
+
 /// The session a request was granted to, while it waits for its answer.
 struct Guard<'a> {
     sessions: &'a Sessions,
@@ -107,11 +145,11 @@ struct Guard<'a> {
 
 enum Failure {
     /// Nothing of it reached the upstream.
-    Unsent(Box<Request<ClientBody>>, hyper::Error),
+    Unsent(ClientBody, Unreadable),
     /// It did, and the upstream promises that it did nothing with it.
-    Untouched(hyper::Error),
+    Untouched(Unreadable),
     /// It may have.
-    Broken(hyper::Error),
+    Broken(Unreadable),
     /// Final, whoever's fault.
     Final(ProxyError),
 }
@@ -119,11 +157,32 @@ enum Failure {
 impl From<Failure> for ProxyError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Unsent(_, error) | Failure::Untouched(error) | Failure::Broken(error) => {
-                Self::Broken(error.into())
-            }
+            Failure::Unsent(_, error) | Failure::Untouched(error) | Failure::Broken(error) => Self::Broken(error),
             Failure::Final(error) => error,
         }
+    }
+}
+
+impl From<Failed> for Failure {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Unsent(body, error) => Self::Unsent(body, error.into()),
+            Failed::Broken(error) => Self::Broken(error),
+            Failed::Client(fault) => Self::Final(fault.into()),
+        }
+    }
+}
+
+/// hyper says "the body broke off"; the body knows why.
+fn by_http2(mut unsent: Unsent, upload: Option<&Upload>) -> Failure {
+    if let Some(request) = unsent.take_message() {
+        return Failure::Unsent(request.into_body(), unsent.into_error().into());
+    }
+    let error = unsent.into_error();
+    match upload.and_then(Upload::fault) {
+        None if untouched(&error) => Failure::Untouched(error.into()),
+        None => Failure::Broken(error.into()),
+        Some(fault) => Failure::Final(fault.into()),
     }
 }
 
@@ -134,31 +193,36 @@ impl From<ProxyError> for Failure {
 }
 
 async fn wait(
-    answer: impl Future<Output = Result<Response<Incoming>, Unsent>>,
+    answer: impl Future<Output = Result<Answered, Failure>>,
+    mut timer: Pin<&mut Sleep>,
     upload: Option<&Upload>,
     patience: Duration,
     guard: Option<Guard<'_>>,
-) -> Result<Response<Incoming>, Failure> {
-    // Dropping this future (the client went away) closes the connection, or resets the stream: hyper's documented way to
-    // cancel.
+) -> Result<Answered, Failure> {
+    // Dropping this future (the client went away) closes the connection, or resets the stream.
     let mut answer = pin!(answer);
     let began = Instant::now();
     // Most answers begin before the session has to be watched.
-    let mut timer = pin!(sleep(if guard.is_some() { patience.min(LONG) } else { patience }));
+    let first = began + if guard.is_some() { patience.min(LONG) } else { patience };
+    // To look once too early is cheaper than to set it anew for every request.
+    if timer.is_elapsed() || timer.deadline() > first {
+        timer.as_mut().reset(first);
+    }
     let mut session_ends = None;
     let mut touched = began;
     loop {
         tokio::select! {
             biased;
-            answered = &mut answer => return answered.map_err(|mut error| match error.take_message() {
-                Some(request) => Failure::Unsent(Box::new(request), error.into_error()),
-                None => blame(error.into_error(), upload),
-            }),
+            answered = &mut answer => return answered,
             () = polled(&mut session_ends) => return Err(Failure::Final(ProxyError::Ended)),
             () = &mut timer => {
                 // The time runs from the last byte sent: an upload may take as long as it moves.
                 let last = upload.map_or(began, Upload::last_moved);
                 let (now, until) = (Instant::now(), last + patience);
+                if now < first {
+                    timer.as_mut().reset(first);
+                    continue;
+                }
                 if until <= now {
                     return Err(Failure::Final(ProxyError::Silent));
                 }
@@ -187,14 +251,3 @@ async fn polled<F: Future<Output = ()>>(future: &mut Option<Pin<Box<F>>>) {
 
 /// A request that takes longer than this ends with its session: an upload is a stream, too.
 const LONG: Duration = Duration::from_millis(250);
-
-/// hyper says "the body broke off"; the body knows why.
-fn blame(error: hyper::Error, upload: Option<&Upload>) -> Failure {
-    match upload.and_then(Upload::fault) {
-        None if untouched(&error) => Failure::Untouched(error),
-        None => Failure::Broken(error),
-        Some(Fault::TooLarge) => Failure::Final(ProxyError::TooLarge),
-        Some(Fault::Stalled) => Failure::Final(ProxyError::Stalled),
-        Some(Fault::Client) => Failure::Final(ProxyError::Client(error.into())),
-    }
-}

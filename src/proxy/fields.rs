@@ -10,7 +10,28 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
 use crate::config::identity::IdentityFields;
 
-/// The names that only we may use.
+/// Where fields are put: a map, or the very bytes that are sent.
+pub(super) trait Sink {
+    /// One more line.
+    fn put(&mut self, name: &HeaderName, value: &HeaderValue);
+
+    /// One more line, unless `text` cannot be a value.
+    fn put_text(&mut self, name: &HeaderName, text: &str);
+}
+
+impl Sink for HeaderMap {
+    fn put(&mut self, name: &HeaderName, value: &HeaderValue) {
+        self.append(name, value.clone());
+    }
+
+    fn put_text(&mut self, name: &HeaderName, text: &str) {
+        if let Ok(value) = HeaderValue::from_str(text) {
+            self.append(name, value);
+        }
+    }
+}
+
+/// The names that only we may use towards a site.
 #[derive(Debug)]
 pub(super) struct Names {
     /// Under which names identity travels.
@@ -20,8 +41,10 @@ pub(super) struct Names {
 }
 
 impl Names {
-    pub fn new(identity: IdentityFields) -> Self {
-        let chosen = Self::all(&identity).map(|name| fold(name.as_str()).into_owned()).filter(|name| !reserved(name));
+    /// `set`: the site's `set_fields`.
+    pub fn new(identity: IdentityFields, set: &[(HeaderName, HeaderValue)]) -> Self {
+        let chosen = Self::all(&identity).chain(set.iter().map(|(name, _)| name));
+        let chosen = chosen.map(|name| fold(name.as_str()).into_owned()).filter(|name| !reserved(name));
         Self { chosen: chosen.collect(), identity }
     }
 
@@ -37,22 +60,23 @@ impl Names {
         hop_by_hop(name.as_str(), &folded) || reserved(&folded) || self.chosen.iter().any(|ours| *ours == *folded)
     }
 
-    /// The client's end-to-end fields, as the upstream may see them.
-    pub fn end_to_end(&self, received: &HeaderMap) -> HeaderMap {
-        // First what belongs to the connection: it was never meant for the upstream. Our own fields are not there yet, so
-        // a client that names one of them in `Connection` removes nothing of ours.
+    /// Puts the client's end-to-end fields, as the upstream may see them, less `Cookie` and `Content-Length`: those are written
+    /// anew. Whatever is put besides is ours, and no client can take it away by naming it in `Connection`.
+    /// `except` stays behind, too.
+    pub fn put_end_to_end(&self, received: &HeaderMap, except: Option<&HeaderName>, sink: &mut impl Sink) {
         let named = named_by_connection(received);
-        let mut fields = HeaderMap::with_capacity(received.len() + OURS);
         for (name, value) in received {
-            let stays = self.stays(name)
+            let stays = *name == header::COOKIE
+                || *name == header::CONTENT_LENGTH
+                || except == Some(name)
+                || self.stays(name)
                 || named.contains(name)
                 || (*name == header::EXPECT && value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
                 || (*name == header::AUTHORIZATION && is_our_token(value));
             if !stays {
-                fields.append(name, value.clone());
+                sink.put(name, value);
             }
         }
-        fields
     }
 
     /// Trailers are fields too: the same names stay behind, and those that must never come late (RFC 9110 §6.5.1).
@@ -141,40 +165,18 @@ pub(super) fn named_by_connection(fields: &HeaderMap) -> Vec<HeaderName> {
 /// What `Connection` says on most messages: nothing of these names travels in any case.
 const USUAL: [&[u8]; 4] = [b"keep-alive", b"close", b"upgrade", b"te"];
 
-/// Removes what a lenient upstream would read as one of `set`.
-pub(super) fn remove_spellings(fields: &mut HeaderMap, set: &[(HeaderName, HeaderValue)]) {
-    for (name, _) in set {
-        let folded = fold(name.as_str());
-        let spelt: Vec<_> = fields.keys().filter(|name| fold(name.as_str()) == folded).cloned().collect();
-        for name in spelt {
-            fields.remove(name);
-        }
-    }
-}
-
-/// HTTP/2 may cut `Cookie` into pieces; HTTP/1.1 has one line (RFC 9113 §8.2.3).
-pub(super) fn join_cookies(fields: &mut HeaderMap) {
-    let lines = fields.get_all(header::COOKIE);
-    if lines.iter().nth(1).is_none() {
-        return;
-    }
-    let joined = lines.iter().map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b"; "[..]);
-    match HeaderValue::from_maybe_shared(bytes::Bytes::from(joined)) {
-        Ok(line) => drop(fields.insert(header::COOKIE, line)),
-        Err(_) => drop(fields.remove(header::COOKIE)),
-    }
-}
-
-/// hyper frames a body anew, but drops one of unknown length on GET and sends no length at all for an empty POST.
-pub(super) fn frame(fields: &mut HeaderMap, method: &Method, body: &impl http_body::Body) {
+/// Puts what frames the body in HTTP/1.1. An empty POST says so: some upstreams refuse one without a length.
+pub(super) fn put_framing(received: &HeaderMap, method: &Method, body: &impl http_body::Body, sink: &mut impl Sink) {
     if body.is_end_stream() {
         let expected = [Method::POST, Method::PUT, Method::PATCH].contains(method);
-        if expected && !fields.contains_key(header::CONTENT_LENGTH) {
-            fields.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        if expected || received.contains_key(header::CONTENT_LENGTH) {
+            sink.put_text(&header::CONTENT_LENGTH, "0");
         }
-    } else if body.size_hint().exact().is_none() {
-        fields.remove(header::CONTENT_LENGTH);
-        fields.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        return;
+    }
+    match body.size_hint().exact() {
+        Some(length) => sink.put(&header::CONTENT_LENGTH, &HeaderValue::from(length)),
+        None => sink.put_text(&header::TRANSFER_ENCODING, "chunked"),
     }
 }
 
@@ -216,8 +218,6 @@ fn fold(name: &str) -> Cow<'_, str> {
 }
 
 const TOKEN: &[u8] = b"vst_";
-/// Room for our own fields.
-const OURS: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -226,10 +226,15 @@ mod tests {
     use super::*;
 
     fn names() -> Names {
-        Names::new(IdentityFields {
-            user: Some(HeaderName::from_static("x-webauth-user")),
-            ..IdentityFields::default()
-        })
+        let set = [(HeaderName::from_static("x-api-key"), HeaderValue::from_static("ours"))];
+        let user = Some(HeaderName::from_static("x-webauth-user"));
+        Names::new(IdentityFields { user, ..IdentityFields::default() }, &set)
+    }
+
+    fn sent(received: &HeaderMap) -> HeaderMap {
+        let mut sent = HeaderMap::new();
+        names().put_end_to_end(received, None, &mut sent);
+        sent
     }
 
     fn fields(lines: &[(&str, &str)]) -> HeaderMap {
@@ -242,7 +247,7 @@ mod tests {
     }
 
     fn travels(name: &str, value: &str) -> bool {
-        !names().end_to_end(&fields(&[(name, value)])).is_empty()
+        !sent(&fields(&[(name, value)])).is_empty()
     }
 
     #[test]
@@ -273,6 +278,9 @@ mod tests {
             "Path_Info",
             "X-Original-URI",
             "Vestibule-Token",
+            // Set by the operator.
+            "X-API-Key",
+            "X_Api_Key",
         ] {
             assert!(!travels(name, "x"), "{name}");
         }
@@ -307,7 +315,6 @@ mod tests {
             ("Trailer", "x"),
             ("Authorization", "Bearer vs_else"),
             ("Authorization", "Basic dXNlcjpwYXNz"),
-            ("Content-Length", "3"),
             ("Expect", "something-else"),
         ] {
             assert!(travels(name, value), "{name}: {value}");
@@ -327,27 +334,20 @@ mod tests {
     fn fields_named_by_connection_stay_behind() {
         let received =
             fields(&[("Connection", "close, X-Mine"), ("Connection", "x-other"), ("X-Mine", "1"), ("X-Other", "2")]);
-        assert!(names().end_to_end(&received).is_empty());
+        assert!(sent(&received).is_empty());
     }
 
     #[test]
     fn values_keep_their_order_and_number() {
         let received = fields(&[("X-A", "1"), ("X-B", "2"), ("X-A", "3")]);
-        let sent = names().end_to_end(&received);
-        assert_eq!(sent.get_all("x-a").iter().collect::<Vec<_>>(), ["1", "3"]);
-    }
-
-    #[test]
-    fn cookie_lines_become_one() {
-        let mut lines = fields(&[("Cookie", "a=1"), ("Cookie", "b=2; c=3")]);
-        join_cookies(&mut lines);
-        assert_eq!(lines.get_all("cookie").iter().collect::<Vec<_>>(), ["a=1; b=2; c=3"]);
+        assert_eq!(sent(&received).get_all("x-a").iter().collect::<Vec<_>>(), ["1", "3"]);
     }
 
     #[test]
     fn trailers_are_cleaned() {
         let mut trailers = fields(&[
             ("Remote_Groups", "admin"),
+            ("X_Api_Key", "theirs"),
             ("Content-Length", "1"),
             ("Cookie", "a=b"),
             ("Grpc-Status", "0"),
@@ -372,7 +372,7 @@ mod tests {
                 c if upper >> (at % 32) & 1 == 1 => c.to_ascii_uppercase().to_string(),
                 c => c.to_string(),
             }).collect();
-            prop_assert!(names.end_to_end(&fields(&[(&spelt, "admin")])).is_empty(), "{}", spelt);
+            prop_assert!(sent(&fields(&[(&spelt, "admin")])).is_empty(), "{}", spelt);
             let mut trailers = fields(&[(&spelt, "admin")]);
             names.clean_trailers(&mut trailers);
             prop_assert!(trailers.is_empty());

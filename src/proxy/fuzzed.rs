@@ -4,13 +4,15 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::fields::Names;
+pub use super::http1::fuzzed::answer;
 use crate::config::identity::IdentityFields;
 
 /// Each line is one field, `name:value`.
 pub fn fields(bytes: &[u8]) {
-    let names = Names::new(IdentityFields::default());
+    let names = Names::new(IdentityFields::default(), &[]);
     let received: HeaderMap = bytes.split(|&byte| byte == b'\n').filter_map(field).collect();
-    let sent = names.end_to_end(&received);
+    let mut sent = HeaderMap::new();
+    names.put_end_to_end(&received, None, &mut sent);
     check(&sent);
     for name in received.keys().filter(|name| !may_go(name, &received)) {
         let values = |fields: &HeaderMap| fields.get_all(name).iter().cloned().collect::<Vec<_>>();
@@ -73,8 +75,21 @@ const HOPS: &[&str] = &[
     "upgrade",
     "http2-settings",
 ];
-const RESERVED_BESIDES: &[&str] =
-    &["proxy", "proxy-authentication-info", "x-forwarded", "x-original-url", "x-rewrite-url"];
+const RESERVED_BESIDES: &[&str] = &[
+    "path-info",
+    "path-translated",
+    "proxy",
+    "proxy-authentication-info",
+    "request-uri",
+    "script-name",
+    "x-envoy-original-path",
+    "x-forwarded",
+    "x-original-path",
+    "x-original-uri",
+    "x-original-url",
+    "x-rewrite-url",
+    "x-script-name",
+];
 
 #[cfg(test)]
 mod tests {

@@ -2,20 +2,19 @@
 //!
 //! What the client sent under these names is gone by now ([`super::fields`]).
 
-use http::HeaderMap;
-
+use super::fields::Sink;
 use crate::{
     assertion::Assertions,
     config::identity::IdentityFields,
     policy::{Site, Subject},
 };
 
-/// Sets the identity fields of `subject` towards `site`, if somebody is signed in.
-pub(super) fn set(
+/// Puts the identity fields of `subject` towards `site`, if somebody is signed in.
+pub(super) fn put(
     names: &IdentityFields,
     assertions: &Assertions,
     (subject, site): (&Subject, &Site),
-    fields: &mut HeaderMap,
+    sink: &mut impl Sink,
 ) {
     let Subject::Session(live) = subject else { return };
     let told = live.record.told();
@@ -29,7 +28,7 @@ pub(super) fn set(
         (&names.assertion, &assertion),
     ] {
         if let (Some(name), Some(value)) = (name, value) {
-            fields.insert(name, value.clone());
+            sink.put(name, value);
         }
     }
 }

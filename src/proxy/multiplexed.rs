@@ -168,8 +168,8 @@ impl Drop for Stream {
 }
 
 /// What HTTP/2 has to say about it.
-pub(super) fn http2_error(error: &hyper::Error) -> Option<&h2::Error> {
-    error.source().and_then(|source| source.downcast_ref())
+pub(super) fn http2_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a h2::Error> {
+    error.downcast_ref::<hyper::Error>()?.source()?.downcast_ref()
 }
 
 /// Whether the upstream promises that it has done nothing with the request (RFC 9113 §8.7).

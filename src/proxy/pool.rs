@@ -4,20 +4,22 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use hyper::client::conn::http1::SendRequest;
 use tokio::time::Instant;
 
 use super::{
-    body::ClientBody,
+    http1::Http1,
     multiplexed::{Link, Stream},
 };
 use crate::telemetry::metrics::Held;
+
+/// How many times [`Idle::close_old`] passed by: no clock is read for a request.
+type Age = u32;
 
 /// Of one endpoint.
 #[derive(Default)]
 pub(super) struct Idle {
     /// HTTP/1.1, oldest first.
-    senders: VecDeque<(SendRequest<ClientBody>, Held, Instant)>,
+    rested: VecDeque<(Box<Http1>, Held, Age)>,
     /// HTTP/2, with when each was last seen in use.
     links: Vec<(Arc<Link>, Held, Instant)>,
     /// Whether a task closes what grows old.
@@ -28,21 +30,21 @@ pub(super) struct Idle {
 
 impl Idle {
     /// An HTTP/1.1 connection that still looks alive.
-    pub fn take(&mut self) -> Option<(SendRequest<ClientBody>, Held)> {
-        while let Some((sender, open, since)) = self.senders.pop_back() {
-            if sender.is_ready() && since.elapsed() < OLDEST {
-                return Some((sender, open));
+    pub fn take(&mut self) -> Option<(Box<Http1>, Held)> {
+        while let Some((mut connection, open, _)) = self.rested.pop_back() {
+            if connection.rests() {
+                return Some((connection, open));
             }
         }
         None
     }
 
     /// Keeps one whose answer was read to its end.
-    pub fn put(&mut self, sender: SendRequest<ClientBody>, open: Held) {
-        if self.senders.len() >= MOST {
-            self.senders.pop_front();
+    pub fn put(&mut self, connection: Box<Http1>, open: Held) {
+        if self.rested.len() >= MOST {
+            self.rested.pop_front();
         }
-        self.senders.push_back((sender, open, Instant::now()));
+        self.rested.push_back((connection, open, 0));
     }
 
     /// Lets others use a connection.
@@ -65,9 +67,12 @@ impl Idle {
         Some(link.stream())
     }
 
-    /// Lets go what nobody used for a while.
+    /// Lets go what nobody used for a while; called every [`TURN`].
     pub fn close_old(&mut self) {
-        self.senders.retain(|(sender, _, since)| sender.is_ready() && since.elapsed() < OLDEST);
+        self.rested.retain_mut(|(connection, _, age)| {
+            *age += 1;
+            *age <= OLDEST_TURN && connection.rests()
+        });
         self.links.retain_mut(|(link, _, used)| {
             if link.load() > 0 {
                 *used = Instant::now();
@@ -78,11 +83,11 @@ impl Idle {
 
     /// HTTP/1.1 connections that nobody uses.
     pub fn count(&self) -> usize {
-        self.senders.len()
+        self.rested.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.senders.is_empty() && self.links.is_empty()
+        self.rested.is_empty() && self.links.is_empty()
     }
 }
 
@@ -92,3 +97,6 @@ const MOST: usize = 64;
 const LINKS: usize = 4;
 /// Below the keep-alive of common upstreams (nginx 75 s, Apache and gunicorn less, but they close and hyper notices).
 const OLDEST: Duration = Duration::from_secs(30);
+const OLDEST_TURN: Age = 3;
+/// A third of it.
+pub(super) const TURN: Duration = Duration::from_secs(10);

@@ -12,6 +12,8 @@ use super::{
     ProxyError,
     body::ClientBody,
     connect::{Opened, Speak},
+    fields::Sink,
+    http1::Asked,
     upstreams::Target,
 };
 use crate::config::site::{Check, Wire};
@@ -48,11 +50,16 @@ async fn ask(target: &Target, path: &str) -> Result<StatusCode, ProxyError> {
     let broken = |error: hyper::Error| ProxyError::Broken(error.into());
     let mut request = Request::new(ClientBody::default());
     *request.uri_mut() = path.parse().map_err(|error: http::uri::InvalidUri| ProxyError::Broken(error.into()))?;
-    request.headers_mut().insert(header::USER_AGENT, HeaderValue::from_static("vestibule"));
+    request.headers_mut().insert(header::USER_AGENT, HeaderValue::from_static(NAME));
     let answer = match target.connector.connect(Speak::Any).await? {
-        Opened::Http1(mut sender) => {
-            request.headers_mut().insert(header::HOST, target.authority.clone());
-            sender.send_request(request).await.map_err(broken)?
+        Opened::Http1(mut connection) => {
+            let mut wire = connection.begin(request.method(), path);
+            wire.put(&header::HOST, &target.authority);
+            wire.put_text(&header::USER_AGENT, NAME);
+            wire.end();
+            let asked = Asked { head: false, upgrade: false };
+            let answered = connection.exchange(ClientBody::default(), asked).await;
+            return answered.map(|(parts, _)| parts.status).map_err(|failed| ProxyError::Broken(failed.into()));
         }
         Opened::Http2(link) => {
             *request.uri_mut() = absolute(target, path).map_err(|error| ProxyError::Broken(error.into()))?;
@@ -67,5 +74,6 @@ fn absolute(target: &Target, path: &str) -> Result<Uri, http::Error> {
     Uri::builder().scheme(scheme).authority(target.authority.as_bytes()).path_and_query(path).build()
 }
 
+const NAME: &str = "vestibule";
 /// Failures in a row that are no accident.
 const ENOUGH: u32 = 2;

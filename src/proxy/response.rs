@@ -1,15 +1,16 @@
 //! The head of an upstream's answer on its way to the client: what stays behind, what is said otherwise. RFC 9110 §7.6.1.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, header};
-use http_body::Body;
-use hyper::body::Incoming;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, header, response::Parts};
 
 use super::{
     Proxy, ProxyError,
-    download::Download,
+    body::Upload,
+    download::{Download, Source},
     endpoint::Lease,
     errand::Errand,
-    fields, location, tunnel, via,
+    location, tunnel, via,
     watch::{Granted, Watch},
 };
 use crate::{
@@ -19,34 +20,37 @@ use crate::{
 };
 
 impl Proxy {
-    /// hyper has swallowed 100, 102 and 103 by now: this is the answer itself.
+    /// 100, 102 and 103 are over by now: this is the answer itself.
     pub(super) fn receive(
         &self,
         errand: &mut Errand,
-        response: Response<Incoming>,
-        lease: Lease,
+        mut parts: Parts,
+        mut source: Source,
+        mut lease: Lease,
+        upload: Option<Arc<Upload>>,
     ) -> Result<Answer, ProxyError> {
-        let (mut parts, incoming) = response.into_parts();
-        let opens = if lease.http2().is_some() && errand.upgrade.is_some() { StatusCode::OK } else { SWITCHING };
+        let opens = if lease.http2() && errand.upgrade.is_some() { StatusCode::OK } else { SWITCHING };
         if parts.status == opens {
             return tunnel::open(self, errand, parts, lease);
         }
         if errand.asked_by_connect() && parts.status.is_success() {
             return Err(ProxyError::Broken("an ordinary answer to a WebSocket's handshake".into()));
         }
-        decodable(&parts.headers)?;
-        clean(&mut parts.headers, &self.sessions);
-        location::rewrite(&mut parts.headers, errand, lease.authority());
+        let noted = Noted::of(&parts.headers);
+        clean(&mut parts.headers, &noted, &self.sessions);
+        if noted.leads {
+            location::rewrite(&mut parts.headers, errand, lease.authority());
+        }
         via::sign_answer(&mut parts.headers, parts.version);
         if errand.signed_in() && !errand.site.settings.shared_cache {
-            keep_private(&mut parts.headers);
+            keep_private(&mut parts.headers, &noted);
         }
         // An HTTP/1.0 upstream says nothing about our client.
         parts.version = Version::HTTP_11;
         parts.extensions.clear();
-        let body = if incoming.is_end_stream() {
+        let body = if let Some(whole) = source.whole(&mut lease) {
             lease.release();
-            Outgoing::Empty
+            Outgoing::from(whole)
         } else {
             let granted = match &errand.subject {
                 Subject::Session(live) => {
@@ -54,30 +58,59 @@ impl Proxy {
                 }
                 _ => None,
             };
-            let watch = Watch::new(granted, lasts(&parts.headers), self.limits.upstream_stall);
-            Outgoing::stream(Download::new(incoming, lease, watch, &self.names))
+            let watch = Watch::new(granted, lasts(&parts.headers), self.limits.upstream_stall, upload);
+            let (source, lease) = source.beside_upload(lease);
+            Outgoing::stream(Download::new(source, lease, watch, &errand.names))
         };
         Ok(Response::from_parts(parts, body))
     }
 }
 
-/// What of an answer's head belongs to the upstream's connection, or to us, stays behind.
-pub(super) fn clean(fields: &mut HeaderMap, sessions: &Sessions) {
-    for name in fields::named_by_connection(fields) {
-        // Names that frame the message or guard the client are not the upstream's to take away.
-        if !KEPT.contains(&name) {
-            fields.remove(name);
+/// What there is to do about an answer's fields: one look at each name is cheaper than a search for every name that matters.
+#[derive(Default)]
+pub(super) struct Noted {
+    /// Fields of the upstream's connection.
+    hops: Vec<HeaderName>,
+    cookies: bool,
+    /// Somewhere else.
+    leads: bool,
+    cached: bool,
+    /// Fields that speak to content delivery networks alone, and count more there than `Cache-Control` (RFC 9213).
+    networks: Vec<HeaderName>,
+}
+
+impl Noted {
+    pub fn of(fields: &HeaderMap) -> Self {
+        let mut noted = Self::default();
+        for name in fields.keys() {
+            match name.as_str() {
+                "set-cookie" => noted.cookies = true,
+                "location" | "content-location" | "refresh" => noted.leads = true,
+                "cache-control" => noted.cached = true,
+                "proxy-authenticate" | "proxy-authentication-info" => noted.hops.push(name.clone()),
+                other if is_for_networks(other) => noted.networks.push(name.clone()),
+                _ => {}
+            }
         }
+        noted
     }
-    // Looked at first: most answers carry none, and each removal costs a hash.
-    if fields.keys().any(|name| HOP_BY_HOP.contains(name)) {
-        for name in HOP_BY_HOP {
-            fields.remove(name);
-        }
+}
+
+fn is_for_networks(name: &str) -> bool {
+    name.ends_with("cdn-cache-control")
+        || matches!(name, "surrogate-control" | "edge-control" | "akamai-cache-control" | "x-accel-expires")
+}
+
+/// What of an answer's head is between the upstream and us, or ours, stays behind. What belongs to a connection of HTTP/1.1 is
+/// gone by now ([`super::http1`]).
+pub(super) fn clean(fields: &mut HeaderMap, noted: &Noted, sessions: &Sessions) {
+    for name in &noted.hops {
+        fields.remove(name);
     }
-    if fields.get_all(header::SET_COOKIE).iter().any(|cookie| sessions.sets_ours(cookie)) {
+    let ours = |cookie: &HeaderValue| sessions.sets_ours(cookie);
+    if noted.cookies && fields.get_all(header::SET_COOKIE).iter().any(ours) {
         let others: Vec<_> =
-            fields.get_all(header::SET_COOKIE).iter().filter(|cookie| !sessions.sets_ours(cookie)).cloned().collect();
+            fields.get_all(header::SET_COOKIE).iter().filter(|cookie| !ours(cookie)).cloned().collect();
         fields.remove(header::SET_COOKIE);
         for cookie in others {
             fields.append(header::SET_COOKIE, cookie);
@@ -85,28 +118,16 @@ pub(super) fn clean(fields: &mut HeaderMap, sessions: &Sessions) {
     }
 }
 
-/// hyper took `chunked` away; any other coding is still in the body and nobody would be told.
-fn decodable(fields: &HeaderMap) -> Result<(), ProxyError> {
-    let mut codings = fields.get_all(header::TRANSFER_ENCODING).iter();
-    let plain = match (codings.next(), codings.next()) {
-        (None, _) => true,
-        (Some(one), None) => one.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"),
-        _ => false,
-    };
-    if plain { Ok(()) } else { Err(ProxyError::Broken("the answer's Transfer-Encoding is not `chunked`".into())) }
-}
-
 /// A page made for one person is not stored for others: `public` and `s-maxage` become `private` (RFC 9111 §5.2.2), and
 /// what speaks to content delivery networks alone goes (RFC 9213). Neither is needed for a shared cache to keep an answer to
 /// a request with cookies (RFC 9111 §3: `max-age`, or a status that is cacheable as such), so `private` is said always; to
 /// browsers it changes nothing.
-fn keep_private(fields: &mut HeaderMap) {
-    if fields.keys().any(|name| [CDN_CACHE_CONTROL, SURROGATE_CONTROL].contains(name)) {
-        fields.remove(CDN_CACHE_CONTROL);
-        fields.remove(SURROGATE_CONTROL);
+fn keep_private(fields: &mut HeaderMap, noted: &Noted) {
+    for name in &noted.networks {
+        fields.remove(name);
     }
-    if !fields.contains_key(header::CACHE_CONTROL) {
-        fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("private"));
+    if !noted.cached {
+        fields.append(header::CACHE_CONTROL, HeaderValue::from_static("private"));
         return;
     }
     let lines: Vec<&[u8]> = fields.get_all(header::CACHE_CONTROL).iter().map(HeaderValue::as_bytes).collect();
@@ -149,21 +170,6 @@ fn lasts(fields: &HeaderMap) -> bool {
 }
 
 const SWITCHING: StatusCode = StatusCode::SWITCHING_PROTOCOLS;
-const HOP_BY_HOP: [HeaderName; 8] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::PROXY_AUTHENTICATE,
-    HeaderName::from_static("proxy-authentication-info"),
-    header::TE,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
-const KEPT: [HeaderName; 4] =
-    [header::CONTENT_LENGTH, header::SET_COOKIE, header::CACHE_CONTROL, header::CONTENT_SECURITY_POLICY];
-const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
-const SURROGATE_CONTROL: HeaderName = HeaderName::from_static("surrogate-control");
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,26 +189,20 @@ mod tests {
         ] {
             let mut fields = HeaderMap::new();
             fields.insert(header::CACHE_CONTROL, HeaderValue::from_static(before));
-            fields.insert(CDN_CACHE_CONTROL, HeaderValue::from_static("max-age=60"));
-            keep_private(&mut fields);
+            for name in ["cdn-cache-control", "cloudflare-cdn-cache-control", "surrogate-control", "x-accel-expires"] {
+                fields.insert(name, HeaderValue::from_static("max-age=60"));
+            }
+            let noted = Noted::of(&fields);
+            keep_private(&mut fields, &noted);
             assert_eq!(fields[header::CACHE_CONTROL], after);
-            assert!(!fields.contains_key(CDN_CACHE_CONTROL));
+            assert_eq!(fields.len(), 1);
         }
     }
 
     #[test]
     fn an_answer_that_says_nothing_is_private() {
         let mut fields = HeaderMap::new();
-        keep_private(&mut fields);
+        keep_private(&mut fields, &Noted::default());
         assert_eq!(fields[header::CACHE_CONTROL], "private");
-    }
-
-    #[test]
-    fn a_coding_besides_chunked_is_not_passed_on() {
-        for (coding, good) in [("chunked", true), ("Chunked", true), ("gzip, chunked", false), ("identity", false)] {
-            let mut fields = HeaderMap::new();
-            fields.insert(header::TRANSFER_ENCODING, HeaderValue::from_static(coding));
-            assert_eq!(decodable(&fields).is_ok(), good, "{coding}");
-        }
     }
 }

@@ -20,7 +20,13 @@ use tokio::{
 };
 use tracing::debug;
 
-use super::{Proxy, ProxyError, TOUCH_EVERY, endpoint::Lease, errand::Errand, response};
+use super::{
+    Proxy, ProxyError, TOUCH_EVERY,
+    endpoint::{Connection, Lease},
+    errand::Errand,
+    http1::Io,
+    response::{self, Noted},
+};
 use crate::{
     inbound::answer::{Answer, Held, Outgoing},
     policy::Subject,
@@ -29,13 +35,19 @@ use crate::{
 };
 
 /// Answers the client with the upstream's consent and ties the two connections together.
-pub(super) fn open(proxy: &Proxy, errand: &mut Errand, mut parts: Parts, lease: Lease) -> Result<Answer, ProxyError> {
+pub(super) fn open(
+    proxy: &Proxy,
+    errand: &mut Errand,
+    mut parts: Parts,
+    mut lease: Lease,
+) -> Result<Answer, ProxyError> {
     let broken = |why: &str| ProxyError::Broken(why.into());
     let upgrade = errand.upgrade.take().ok_or_else(|| broken("a 101 that nobody asked for"))?;
-    let upstream = parts.extensions.remove::<OnUpgrade>().ok_or_else(|| broken("a 101 without a connection"))?;
-    let http2 = lease.http2().is_some();
+    let http2 = lease.http2();
+    let stream = parts.extensions.remove::<OnUpgrade>();
     let agreed = upgrade.agreed(&parts, http2)?;
-    response::clean(&mut parts.headers, &proxy.sessions);
+    let noted = Noted::of(&parts.headers);
+    response::clean(&mut parts.headers, &noted, &proxy.sessions);
     upgrade.consent(&mut parts, agreed, http2)?;
     parts.extensions.clear();
     let held = Held::default();
@@ -45,12 +57,12 @@ pub(super) fn open(proxy: &Proxy, errand: &mut Errand, mut parts: Parts, lease: 
         _ => None,
     };
     let tunnel = Tunnel { session, sessions: proxy.sessions.clone(), clock: proxy.clock.clone() };
-    let (site, id) = (Arc::clone(&errand.site), errand.view.id.clone());
+    let (site, id) = (Arc::clone(&errand.site), errand.view.id);
     let counted = proxy.tunnels.hold();
     tokio::spawn(async move {
-        let ended = tunnel.run(upgrade.client, upstream).await;
+        let ended = tunnel.run(upgrade.client, stream, &mut lease).await;
         drop((lease, held, counted));
-        debug!(site = %site.label, id = %id.0, ended, "tunnel closed");
+        debug!(site = %site.label, id = id.as_str(), ended, "tunnel closed");
     });
     Ok(Response::from_parts(parts, Outgoing::Empty))
 }
@@ -62,15 +74,26 @@ struct Tunnel {
 }
 
 impl Tunnel {
-    /// Says why it ended.
-    async fn run(self, client: OnUpgrade, upstream: OnUpgrade) -> &'static str {
-        let both = async { Ok::<_, hyper::Error>((client.await?, upstream.await?)) };
-        let Ok(Ok((client, upstream))) = timeout(SWITCH, both).await else { return "one side did not switch" };
-        let mut upstream = TokioIo::new(upstream);
+    /// Says why it ended. `stream`: the upstream's side, when it is not the leased connection itself.
+    async fn run(self, client: OnUpgrade, stream: Option<OnUpgrade>, lease: &mut Lease) -> &'static str {
+        let both = async {
+            let client = client.await?;
+            let stream = match stream {
+                Some(stream) => Some(stream.await?),
+                None => None,
+            };
+            Ok::<_, hyper::Error>((client, stream.map(TokioIo::new)))
+        };
+        let Ok(Ok((client, mut stream))) = timeout(SWITCH, both).await else { return "one side did not switch" };
+        let upstream: &mut dyn Io = match (&mut stream, &mut lease.connection) {
+            (Some(stream), _) => stream,
+            (None, Connection::Http1(connection, _)) => &mut **connection,
+            (None, Connection::Http2(_)) => return "the upstream gave no stream",
+        };
         let ended = self.ended();
         let mut client = Active { io: TokioIo::new(client), tunnel: &self, touched: None };
         tokio::select! {
-            copied = copy_bidirectional(&mut client, &mut upstream) => {
+            copied = copy_bidirectional(&mut client, upstream) => {
                 if copied.is_ok() { "by its ends" } else { "broken off" }
             }
             // Both sides are dropped, and so closed.

@@ -12,7 +12,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 
 use super::{
     connect::{Connector, Speak},
@@ -31,6 +31,8 @@ use crate::{
 #[derive(Clone)]
 pub struct Upstreams {
     sites: Arc<[Behind]>,
+    /// Each site's `set_fields`.
+    set: Arc<[Vec<(HeaderName, HeaderValue)>]>,
     pub(super) pseudonym: Pseudonym,
     pub(super) entropy: Entropy,
 }
@@ -62,9 +64,10 @@ impl Upstreams {
     /// A sentence that names the key: a file of `[site.tls]`, or `SSL_CERT_FILE`, cannot be used.
     pub fn new(sites: &[Site], limits: &Limits, entropy: &Entropy) -> Result<Self, String> {
         let pseudonym = Pseudonym::new(entropy).map_err(|error| error.to_string())?;
+        let set = sites.iter().map(|site| site.set_fields.clone()).collect();
         let sites =
             sites.iter().enumerate().map(|(index, site)| behind(index, site, limits)).collect::<Result<_, _>>()?;
-        Ok(Self { sites, pseudonym, entropy: entropy.clone() })
+        Ok(Self { sites, set, pseudonym, entropy: entropy.clone() })
     }
 
     /// Asks the upstreams of sites with `site.check` for their health, until dropped. On the service runtime.
@@ -88,8 +91,9 @@ impl Upstreams {
         .await
     }
 
-    pub(super) fn sites(&self) -> &[Behind] {
-        &self.sites
+    /// What stands behind each site, with its `set_fields`.
+    pub(super) fn sites(&self) -> impl Iterator<Item = (&Behind, &[(HeaderName, HeaderValue)])> {
+        self.sites.iter().zip(self.set.iter().map(Vec::as_slice))
     }
 }
 

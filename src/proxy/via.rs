@@ -5,6 +5,7 @@
 
 use http::{HeaderMap, HeaderValue, Version, header::VIA};
 
+use super::fields::Sink;
 use crate::world::{Entropy, NoEntropy};
 
 /// What this process is called in requests.
@@ -34,9 +35,8 @@ impl Pseudonym {
     }
 
     /// Notes that a request came here by `version`.
-    pub fn sign(&self, fields: &mut HeaderMap, version: Version) {
-        let line = if version >= Version::HTTP_2 { &self.http2 } else { &self.http1 };
-        fields.append(VIA, line.clone());
+    pub fn sign(&self, sink: &mut impl Sink, version: Version) {
+        sink.put(&VIA, if version >= Version::HTTP_2 { &self.http2 } else { &self.http1 });
     }
 }
 

@@ -1,18 +1,19 @@
 //! How long an answer's body may go on: until its session ends, or its next byte does not come (`limits.upstream_stall`).
 //!
-//! Most bodies are over before they pause, and cost nothing here; a pause costs one timer. Event streams and gRPC calls may be
+//! Most bodies are over with their first piece, and cost nothing here; others cost one timer. Event streams and gRPC calls may be
 //! silent as long as they like: keep-alive of TCP or HTTP/2 finds out that the other end vanished.
 
 use std::{
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::TOUCH_EVERY;
+use super::{TOUCH_EVERY, body::Upload};
 use crate::{
     session::{Live, Sessions},
     world::Clock,
@@ -24,6 +25,10 @@ pub(super) struct Watch {
     /// Made to last: watched from the first pause on, never too slow, and no sign of the person's doing.
     lasts: bool,
     stall: Duration,
+    /// What the answer may wait for.
+    upload: Option<Arc<Upload>>,
+    /// Its first piece came.
+    begun: bool,
     pause: Option<Pause>,
 }
 
@@ -34,7 +39,7 @@ pub(super) struct Granted {
     pub clock: Clock,
 }
 
-/// From the first pause on.
+/// From the first pause, or the second piece, on.
 struct Pause {
     timer: Pin<Box<Sleep>>,
     moved: Instant,
@@ -53,11 +58,11 @@ pub(super) enum Over {
 
 impl Watch {
     /// `granted`: whose session it is, if anybody's; `lasts`: an event stream or a call; `stall`: between two bytes.
-    pub fn new(granted: Option<Granted>, lasts: bool, stall: Duration) -> Self {
-        Self { granted, lasts, stall, pause: None }
+    pub fn new(granted: Option<Granted>, lasts: bool, stall: Duration, upload: Option<Arc<Upload>>) -> Self {
+        Self { granted, lasts, stall, upload, begun: false, pause: None }
     }
 
-    /// Nothing came.
+    /// Nothing came, or there is more to come: watched from now on.
     pub fn paused(&mut self) {
         if self.pause.is_some() {
             return;
@@ -69,13 +74,15 @@ impl Watch {
 
     /// Something came. A download that moves is activity, as an upload is: it may take longer than a session may idle.
     pub fn moved(&mut self) {
+        if self.pause.is_none() && !std::mem::replace(&mut self.begun, true) {
+            return;
+        }
+        // A client that takes a large answer bit by bit finds the next bit ready each time, and nothing ever pauses.
+        self.paused();
         let Some(pause) = &mut self.pause else { return };
         pause.moved = Instant::now();
-        if let Some(granted) = self.granted.as_ref().filter(|_| !self.lasts)
-            && pause.moved.duration_since(pause.touched) >= TOUCH_EVERY
-        {
-            pause.touched = pause.moved;
-            granted.sessions.touch(&granted.live, granted.clock.now());
+        if let Some(granted) = self.granted.as_ref().filter(|_| !self.lasts) {
+            pause.touch(granted);
         }
     }
 
@@ -86,14 +93,30 @@ impl Watch {
             if pause.ended.is_none() {
                 pause.ended = self.granted.as_ref().map(Granted::end);
             }
+            // Bytes of an upload that goes on keep its answer waiting, and are activity whatever the answer is.
+            if let Some(moved) = self.upload.as_ref().map(|upload| upload.last_moved()).filter(|at| *at > pause.moved) {
+                pause.moved = moved;
+                if let Some(granted) = &self.granted {
+                    pause.touch(granted);
+                }
+            }
             let (now, until) = (Instant::now(), pause.moved + if self.lasts { NEVER } else { self.stall });
             if until <= now {
                 return Some(Over::Stalled);
             }
-            pause.timer.as_mut().reset(until);
+            pause.timer.as_mut().reset(if self.upload.is_some() { until.min(now + TOUCH_EVERY) } else { until });
         }
         let ended = pause.ended.as_mut()?;
         matches!(ended.as_mut().poll(cx), Poll::Ready(())).then_some(Over::Ended)
+    }
+}
+
+impl Pause {
+    fn touch(&mut self, granted: &Granted) {
+        if self.moved.duration_since(self.touched) >= TOUCH_EVERY {
+            self.touched = self.moved;
+            granted.sessions.touch(&granted.live, granted.clock.now());
+        }
     }
 }
 
@@ -104,6 +127,6 @@ impl Granted {
     }
 }
 
-/// A body that lasts longer than this after its first pause ends with its session.
+/// A body that lasts longer than this from then on ends with its session.
 const LONG: Duration = Duration::from_secs(1);
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts, response};
+use http::{HeaderValue, Method, StatusCode, header, request::Parts, response};
 use hyper::upgrade::OnUpgrade;
 
-use super::ProxyError;
+use super::{ProxyError, fields::Sink};
 use crate::world::Entropy;
 
 /// A wish to speak something else afterwards.
@@ -101,19 +101,14 @@ impl Upgrade {
     }
 }
 
-/// What an HTTP/1.1 upstream has to be told.
-pub(super) fn ask_http1(upgrade: &Upgrade, fields: &mut HeaderMap) {
-    fields.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-    fields.insert(header::UPGRADE, upgrade.offer.clone());
+/// Puts what an HTTP/1.1 upstream has to be told. [`Names::put_end_to_end`](super::fields::Names::put_end_to_end) passed on
+/// the client's key, if it has one.
+pub(super) fn put_question(upgrade: &Upgrade, sink: &mut impl Sink) {
+    sink.put_text(&header::CONNECTION, "upgrade");
+    sink.put(&header::UPGRADE, &upgrade.offer);
     if let Some(key) = upgrade.key.as_ref().filter(|_| upgrade.asked == Asked::Connect) {
-        fields.insert(header::SEC_WEBSOCKET_KEY, key.clone());
+        sink.put(&header::SEC_WEBSOCKET_KEY, key);
     }
-}
-
-/// What an HTTP/2 upstream has no use for.
-pub(super) fn ask_http2(fields: &mut HeaderMap) {
-    fields.remove(header::SEC_WEBSOCKET_KEY);
-    fields.remove(header::CONTENT_LENGTH);
 }
 
 /// RFC 6455 §4.2.2: the digest is no secret and no signature.

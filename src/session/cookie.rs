@@ -3,13 +3,12 @@
 //! The form follows `portal.url`, never the connection (RFC 6265bis §4.1.3 on the `__Host-` and `__Secure-` prefixes).
 //! Only the exact name is read, and only when it comes once: what could be read two ways is nobody's.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
+use bytes::Bytes;
 use cookie::{Cookie, SameSite};
-use http::{
-    HeaderMap, HeaderValue,
-    header::{COOKIE, Entry},
-};
+use http::{HeaderMap, HeaderValue, header::COOKIE};
+use memchr::memchr;
 
 use crate::config::portal::PortalUrl;
 
@@ -60,16 +59,21 @@ impl Cookies {
         }
     }
 
-    /// Takes our cookies out of `Cookie` lines. Every other cookie keeps its bytes and its place.
-    pub fn strip(&self, fields: &mut HeaderMap) {
-        let Entry::Occupied(lines) = fields.entry(COOKIE) else { return };
-        if !lines.iter().any(|line| segments(line.as_bytes()).any(|segment| self.is_ours(segment))) {
-            return;
+    /// All cookies but ours in one line, each with its bytes and in its place: HTTP/2 may cut `Cookie` into pieces, HTTP/1.1 has
+    /// one line (RFC 9113 §8.2.3).
+    pub fn others(&self, fields: &HeaderMap) -> Option<HeaderValue> {
+        let mut lines = fields.get_all(COOKIE).iter().filter_map(|line| self.without_ours(line));
+        let first = lines.next()?;
+        let mut joined = None;
+        for line in lines {
+            let joined = joined.get_or_insert_with(|| first.as_bytes().to_vec());
+            joined.extend_from_slice(b"; ");
+            joined.extend_from_slice(line.as_bytes());
         }
-        let kept: Vec<HeaderValue> = lines.iter().filter_map(|line| self.without_ours(line)).collect();
-        lines.remove_entry_mult();
-        for line in kept {
-            fields.append(COOKIE, line);
+        match joined {
+            // Bytes of valid values are a valid value; if that ever fails, losing the line is the safe side.
+            Some(joined) => HeaderValue::from_maybe_shared(Bytes::from(joined)).ok(),
+            None => Some(first.into_owned()),
         }
     }
 
@@ -85,20 +89,33 @@ impl Cookies {
         self.names().any(|ours| name.eq_ignore_ascii_case(ours.as_bytes()))
     }
 
-    fn without_ours(&self, line: &HeaderValue) -> Option<HeaderValue> {
-        let kept: Vec<&[u8]> = segments(line.as_bytes()).filter(|segment| !self.is_ours(segment)).collect();
-        let rest = kept.join(&b';');
-        let rest = rest.trim_ascii_start();
+    fn without_ours<'a>(&self, line: &'a HeaderValue) -> Option<Cow<'a, HeaderValue>> {
+        let bytes = line.as_bytes();
+        let count = segments(bytes).filter(|segment| self.is_ours(segment)).count();
+        if count == 0 {
+            return if bytes.is_empty() { None } else { Some(Cow::Borrowed(line)) };
+        }
+        // Mostly ours is the only one.
+        if count == 1 && memchr(b';', bytes).is_none() {
+            return None;
+        }
+        let mut kept = Vec::with_capacity(bytes.len());
+        for segment in segments(bytes).filter(|segment| !self.is_ours(segment)) {
+            kept.extend_from_slice(segment);
+            kept.push(b';');
+        }
+        kept.pop();
+        let rest = kept.trim_ascii_start();
         if rest.iter().all(|byte| matches!(byte, b' ' | b'\t' | b';')) {
             return None;
         }
-        // Bytes of a valid value are a valid value; if that ever fails, losing the line is the safe side.
-        HeaderValue::from_bytes(rest).ok()
+        HeaderValue::from_bytes(rest).ok().map(Cow::Owned)
     }
 
     /// Wider than reading, too: a name with blanks around it or without a value does not travel either.
     fn is_ours(&self, segment: &[u8]) -> bool {
-        let name = segment.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
+        let end = memchr(b'=', segment).unwrap_or(segment.len());
+        let name = segment.get(..end).unwrap_or_default().trim_ascii();
         self.names().any(|ours| name == ours.as_bytes())
     }
 
@@ -148,8 +165,18 @@ impl Form {
     }
 }
 
+/// What stands between semicolons: as `split` would, and several times faster on long values.
 fn segments(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.split(|byte| *byte == b';')
+    let mut rest = Some(line);
+    std::iter::from_fn(move || {
+        let line = rest?;
+        let (segment, after) = match memchr(b';', line) {
+            Some(at) => (line.get(..at)?, line.get(at + 1..)),
+            None => (line, None),
+        };
+        rest = after;
+        Some(segment)
+    })
 }
 
 /// The portal's marker that counts redirects to sign-in.
@@ -169,10 +196,9 @@ mod tests {
         lines.iter().map(|line| (COOKIE, HeaderValue::from_str(line).unwrap())).collect()
     }
 
-    fn stripped(lines: &[&str]) -> Vec<String> {
-        let mut fields = request(lines);
-        cookies("http://localhost:8080", None).strip(&mut fields);
-        fields.get_all(COOKIE).iter().map(|line| line.to_str().unwrap().to_owned()).collect()
+    fn others(lines: &[&str]) -> Option<String> {
+        let others = cookies("http://localhost:8080", None).others(&request(lines));
+        others.map(|line| line.to_str().unwrap().to_owned())
     }
 
     #[test]
@@ -222,16 +248,19 @@ mod tests {
     #[test]
     fn our_cookies_do_not_travel_and_others_are_untouched() {
         for (lines, expected) in [
-            (vec!["a=1; vestibule-8080=x; b=2"], vec!["a=1; b=2"]),
-            (vec!["vestibule-8080=x; b=2;c =\"3\""], vec!["b=2;c =\"3\""]),
-            (vec!["a=1;vestibule-flow-8080=x"], vec!["a=1"]),
-            (vec!["a=1", "vestibule-8080=x", "b=2"], vec!["a=1", "b=2"]),
-            (vec!["vestibule-8080=x; vestibule-8080=y"], vec![]),
-            (vec!["vestibule-8080 = x; vestibule-8080; z"], vec!["z"]),
-            (vec!["  a=1;; b=2 "], vec!["  a=1;; b=2 "]),
-            (vec!["vestibule-80801=x"], vec!["vestibule-80801=x"]),
+            (vec!["a=1; vestibule-8080=x; b=2"], Some("a=1; b=2")),
+            (vec!["vestibule-8080=x; b=2;c =\"3\""], Some("b=2;c =\"3\"")),
+            (vec!["a=1;vestibule-flow-8080=x"], Some("a=1")),
+            (vec!["a=1", "vestibule-8080=x", "b=2; c=3"], Some("a=1; b=2; c=3")),
+            (vec!["vestibule-8080=x; vestibule-8080=y"], None),
+            (vec!["vestibule-8080=x", "vestibule-hops=1"], None),
+            (vec!["vestibule-8080 = x; vestibule-8080; z"], Some("z")),
+            (vec!["  a=1;; b=2 "], Some("  a=1;; b=2 ")),
+            (vec!["vestibule-80801=x"], Some("vestibule-80801=x")),
+            (vec![], None),
+            (vec![""], None),
         ] {
-            assert_eq!(stripped(&lines), expected, "{lines:?}");
+            assert_eq!(others(&lines).as_deref(), expected, "{lines:?}");
         }
     }
 
@@ -267,8 +296,7 @@ mod tests {
         ) {
             let line = line.concat();
             let cookies = cookies("http://localhost:8080", None);
-            let mut fields = request(&[&line]);
-            cookies.strip(&mut fields);
+            let fields: HeaderMap = cookies.others(&request(&[&line])).map(|line| (COOKIE, line)).into_iter().collect();
             prop_assert_eq!(cookies.session.read(&fields), Presented::Absent);
             prop_assert_eq!(cookies.flow.read(&fields), Presented::Absent);
             let others = |fields: &HeaderMap| -> Vec<Vec<u8>> {
@@ -286,10 +314,10 @@ mod tests {
         fn any_bytes_can_be_read_and_stripped(line in proptest::collection::vec(32u8..=255, 0..300)) {
             if let Ok(line) = HeaderValue::from_bytes(&line) {
                 let cookies = cookies("https://example.com", None);
-                let mut fields = HeaderMap::from_iter([(COOKIE, line.clone())]);
+                let fields = HeaderMap::from_iter([(COOKIE, line.clone())]);
                 let _ = cookies.session.read(&fields);
                 let _ = cookies.sets_ours(&line);
-                cookies.strip(&mut fields);
+                let _ = cookies.others(&fields);
             }
         }
     }

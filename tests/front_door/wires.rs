@@ -127,6 +127,21 @@ pub async fn tunnel(program: &Program, browser: &Browser, path: &str, origin: &s
 }
 
 #[tokio::test]
+async fn a_page_over_http_opens_no_websocket_of_a_site_over_https() {
+    let (_upstream, program, browser) = site(|mut setup| {
+        setup.listen = "trusted_proxies = [\"127.0.0.0/8\"]\n".into();
+        setup
+    })
+    .await;
+    let port = program.http.port();
+    for (scheme, status) in [("http", "403"), ("https", "101")] {
+        let origin = format!("{scheme}://localhost:{port}\r\nX-Forwarded-Proto: https");
+        let (_socket, head) = tunnel(&program, &browser, "/ws", &origin).await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{scheme}: {head}");
+    }
+}
+
+#[tokio::test]
 async fn websocket_tunnels_after_the_upstreams_101_and_closes_at_sign_out() {
     let (upstream, program, mut browser) = site(|setup| setup).await;
     let (mut socket, head) = tunnel(&program, &browser, "/ws", &program.origin()).await;

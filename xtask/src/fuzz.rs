@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, process::Command};
 
 use crate::{Failure, cargo};
 
-const TARGETS: &[&str] = &["request_view", "cookies", "fields", "proxy_protocol", "return_to"];
+const TARGETS: &[&str] = &["request_view", "answer", "cookies", "fields", "proxy_protocol", "return_to"];
 
 /// What libFuzzer counts; what `cargo fuzz` would pass on nightly Rust.
 const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \

@@ -2,7 +2,7 @@
 
 use tokio::io::AsyncWriteExt;
 
-use super::rig::{Rig, Script, open_site, quick};
+use super::rig::{Rig, Script, open_site, quick, to_end};
 use crate::config::{
     limits::ByteLimit,
     site::{HostHeader, Site, Upstream},
@@ -266,4 +266,70 @@ async fn a_request_by_http2_arrives_as_the_same_by_http1() {
     assert!(said.contains("\r\ncookie: a=1; b=2\r\n") && said.contains("\r\nremote-user: ada\r\n"), "{said}");
     assert!(said.contains(&format!("\r\nhost: localhost:{}\r\n", rig.address.port())), "{said}");
     assert!(!said.contains("root") && !said.contains("\r\nte:"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_upload_goes_on_while_nobody_reads_its_answer() {
+    const ANSWER: usize = 8 << 20;
+    const UPLOAD: usize = 16 << 20;
+    let script = Script::run(|upstream, _| async move {
+        let mut upstream = upstream;
+        upstream.head().await.unwrap();
+        let early = upstream.early().len();
+        let (mut reader, mut writer) = upstream.stream.into_split();
+        let answer = async {
+            writer.write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: {ANSWER}\r\n\r\n").as_bytes()).await.unwrap();
+            writer.write_all(&vec![b'y'; ANSWER]).await.unwrap();
+        };
+        let upload = async {
+            let (mut piece, mut left) = (vec![0; 64 << 10], UPLOAD - early);
+            while left > 0 {
+                left -= tokio::io::AsyncReadExt::read(&mut reader, &mut piece).await.unwrap();
+            }
+        };
+        tokio::join!(answer, upload);
+    })
+    .await;
+    let rig = Rig::new(open_site(script.upstream.clone()), quick()).await;
+    let mut stream = rig.open().await;
+    let head = rig.fill(&format!("POST / HTTP/1.1\r\n{{host}}\r\nContent-Length: {UPLOAD}\r\n\r\n"));
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&vec![b'x'; UPLOAD]).await.unwrap();
+    let said = to_end(&mut stream).await;
+    assert_eq!(said.bytes().filter(|&byte| byte == b'y').count(), ANSWER);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_answer_waits_for_its_upload_as_long_as_that_moves() {
+    let script = Script::run(|mut upstream, _| async move {
+        upstream.head().await.unwrap();
+        upstream.say("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n").await;
+        upstream.until("end").await.unwrap();
+        upstream.say("thanks").await;
+    })
+    .await;
+    let limits = crate::config::limits::Limits { upstream_stall: std::time::Duration::from_millis(400), ..quick() };
+    let rig = Rig::new(open_site(script.upstream.clone()), limits).await;
+    let mut stream = rig.open().await;
+    stream.write_all(rig.fill("POST / HTTP/1.1\r\n{host}\r\nContent-Length: 9\r\n\r\n").as_bytes()).await.unwrap();
+    for piece in ["on", "ce", "up", "end"] {
+        tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+        stream.write_all(piece.as_bytes()).await.unwrap();
+    }
+    assert!(to_end(&mut stream).await.ends_with("thanks"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_answer_before_the_end_of_an_upload_arrives() {
+    let script = Script::run(|mut upstream, _| async move {
+        upstream.head().await.unwrap();
+        upstream.say("HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 4\r\n\r\nmuch").await;
+    })
+    .await;
+    let rig = Rig::new(open_site(script.upstream.clone()), quick()).await;
+    let mut stream = rig.open().await;
+    let head = rig.fill("POST / HTTP/1.1\r\n{host}\r\nContent-Length: 100000000\r\n\r\nbegun");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let said = to_end(&mut stream).await;
+    assert!(said.starts_with("HTTP/1.1 413") && said.ends_with("much"), "{said}");
 }

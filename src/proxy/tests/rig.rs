@@ -10,8 +10,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
+use http::{Response, StatusCode};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -31,7 +30,7 @@ use crate::{
     },
     identity::{Authenticated, Method, Shown, account::Account},
     inbound::{
-        self, Connection, Reader,
+        self, Connection, Reader, Received,
         answer::{Answer, Outgoing},
     },
     listener::{Listener, Service},
@@ -162,8 +161,8 @@ struct Door {
 }
 
 impl Door {
-    async fn answer(&self, request: Request<Incoming>, connection: &Connection) -> Result<Answer, u16> {
-        let (parts, body) = request.into_parts();
+    async fn answer(&self, received: Received, connection: &Connection) -> Result<Answer, u16> {
+        let Received { parts, body } = received;
         let view = self.reader.read(&parts, connection).map_err(|_| 400_u16)?;
         let place = self.policy.route(&view, connection).map_err(|_| 421_u16)?;
         let now = Clock::System.now();
@@ -173,7 +172,7 @@ impl Door {
         };
         let request = inbound::Request { view: Arc::new(view), parts, body };
         let Decision::Allow(grant) = self.policy.decide(request, place, subject, now) else { return Err(401) };
-        self.proxy.forward(grant, connection).await.map_err(|error| match error {
+        self.proxy.forward(grant).await.map_err(|error| match error {
             ProxyError::Unreachable(_) | ProxyError::Broken(_) | ProxyError::Loop => 502,
             ProxyError::Silent => 504,
             ProxyError::Outside => 404,
@@ -187,8 +186,8 @@ impl Door {
 }
 
 impl Service for Door {
-    async fn serve(&self, request: Request<Incoming>, connection: &Connection) -> Answer {
-        self.answer(request, connection).await.unwrap_or_else(|status| {
+    async fn serve(&self, received: Received, connection: &Connection) -> Answer {
+        self.answer(received, connection).await.unwrap_or_else(|status| {
             let mut answer = Response::new(Outgoing::Empty);
             *answer.status_mut() = StatusCode::from_u16(status).unwrap();
             answer

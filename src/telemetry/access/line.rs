@@ -1,7 +1,5 @@
 //! One line's bytes. Written by hand: formatting through `fmt` and a subscriber costs more than forwarding the request.
 
-use std::io::Write;
-
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::Line;
@@ -118,8 +116,7 @@ impl Writer {
     }
 
     fn number(&mut self, number: u64) {
-        // Writing to a vector cannot fail.
-        let _ = write!(self.bytes, "{number}");
+        self.bytes.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
     }
 }
 

@@ -229,6 +229,7 @@ fn head(request: &Request<Incoming>, connection: usize) -> Seen {
         fields,
         body: Vec::new(),
         trailers: Vec::new(),
+        whole: false,
         connection,
     }
 }

@@ -30,6 +30,8 @@ pub struct Seen {
     pub body: Vec<u8>,
     /// Trailers of a chunked body.
     pub trailers: Vec<(String, String)>,
+    /// Its body came to its end.
+    pub whole: bool,
     /// Which connection it came on, counted from 0.
     pub connection: usize,
 }
@@ -134,6 +136,7 @@ async fn serve(socket: TcpStream, connection: usize, record: Arc<Mutex<Vec<Seen>
             return;
         }
         let whole = body(&mut socket, &mut seen).await;
+        seen.whole = whole;
         let target = match seen.target.as_str() {
             "/health" => format!("/status/{}", health.load(Ordering::SeqCst)),
             other => other.to_owned(),
@@ -172,7 +175,7 @@ async fn head(socket: &mut BufReader<TcpStream>) -> Option<Seen> {
     let mut words = start.split(' ');
     let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
     let fields = fields(socket).await?;
-    Some(Seen { method, target, fields, body: Vec::new(), trailers: Vec::new(), connection: 0 })
+    Some(Seen { method, target, fields, body: Vec::new(), trailers: Vec::new(), whole: false, connection: 0 })
 }
 
 /// Reads the body into `seen`; false when the peer broke off.
