@@ -27,6 +27,7 @@ use super::{
     proxy_protocol,
     request::{Host, Serving, answer},
     stop::Stop,
+    thread::Place,
     watch::{Graceful, LAST_REQUEST, Late, Patience, Progress, supervise},
 };
 use crate::{
@@ -78,8 +79,14 @@ impl<S: Service> Server<S> {
     /// Serves one socket to its end.
     ///
     /// In two boxes: what the handshake needs is gone before hours of serving begin, and each protocol takes its own room.
-    pub async fn serve(&self, stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>) -> Result<(), Ended> {
-        let opened = Box::pin(self.open(stream, peer, tls)).await?;
+    pub async fn serve(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        tls: Option<TlsAcceptor>,
+        place: Place,
+    ) -> Result<(), Ended> {
+        let opened = Box::pin(self.open(stream, peer, tls, place)).await?;
         match opened {
             Some(speaking) => speaking.await,
             None => Ok(()),
@@ -92,6 +99,7 @@ impl<S: Service> Server<S> {
         mut stream: TcpStream,
         peer: SocketAddr,
         tls: Option<TlsAcceptor>,
+        place: Place,
     ) -> Result<Option<Speaking<'_>>, Ended> {
         let peer = tokio::select! {
             peer = self.peer(&mut stream, canonical(peer)) => peer?,
@@ -102,7 +110,7 @@ impl<S: Service> Server<S> {
                 http2 = timeout(self.terms.limits.head_timeout, speaks_http2(&stream)) => http2.map_err(|_| Ended::Handshake)??,
                 () = self.too_late() => return Ok(None),
             };
-            return Ok(Some(self.speak(stream, Connection::new(peer, None), http2)));
+            return Ok(Some(self.speak(stream, Connection::new(peer, None), http2, place)));
         };
         let handshake = timeout(self.terms.limits.head_timeout, acceptor.accept(stream));
         let stream = handshake.await.map_err(|_| Ended::Handshake)??;
@@ -110,7 +118,7 @@ impl<S: Service> Server<S> {
         let http2 = session.alpn_protocol() == Some(b"h2");
         // In lower case already.
         let tls = Tls { server_name: session.server_name().map(Into::into) };
-        Ok(Some(self.speak(stream, Connection::new(peer, Some(tls)), http2)))
+        Ok(Some(self.speak(stream, Connection::new(peer, Some(tls)), http2, place)))
     }
 
     /// Who is at the other end: the TCP peer, or whom a load balancer names, before it says anything else.
@@ -129,12 +137,17 @@ impl<S: Service> Server<S> {
         sleep(LAST_REQUEST).await;
     }
 
-    fn speak<T>(&self, stream: T, connection: Connection, http2: bool) -> Speaking<'_>
+    fn speak<T>(&self, stream: T, connection: Connection, http2: bool, place: Place) -> Speaking<'_>
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let progress = Arc::new(Progress::new());
-        let host = Arc::new(Host { service: Arc::clone(&self.service), connection, progress: Arc::clone(&progress) });
+        let host = Arc::new(Host {
+            service: Arc::clone(&self.service),
+            connection,
+            progress: Arc::clone(&progress),
+            _place: place,
+        });
         let frames = http2.then(|| FrameMeter::new(std::time::Instant::now()));
         let io = TokioIo::new(Watched::new(stream, Arc::clone(&progress), frames));
         let Limits { head_timeout: head, idle_timeout: idle, .. } = self.terms.limits;

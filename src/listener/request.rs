@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, Version, header};
 use http_body::{Body, Frame, SizeHint};
 
-use super::{Service, watch::Progress};
+use super::{Service, thread::Place, watch::Progress};
 use crate::inbound::{
     Connection, Received,
     answer::{BodyError, Held, Outgoing},
@@ -22,6 +22,7 @@ pub(super) struct Host<S> {
     pub service: Arc<S>,
     pub connection: Connection,
     pub progress: Arc<Progress>,
+    pub _place: Place,
 }
 
 /// An open request. One reference carries all it needs.
@@ -45,14 +46,14 @@ pub(super) async fn answer<S: Service>(
     serving: Serving<S>,
     received: Received,
 ) -> Result<Response<Served<S>>, Infallible> {
-    let Host { service, connection, progress } = &*serving.0;
+    let Host { service, connection, progress, .. } = &*serving.0;
     let version = received.parts.version;
     let mut answer = service.serve(received, connection).await;
     if version < Version::HTTP_2 && progress.closing() && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
         answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if let Some(held) = answer.extensions_mut().remove::<Held>() {
-        // A tunnel on a stream: the connection serves it until its end.
+        // A tunnel: the connection serves it until its end, or counts as open where the tunnel has its socket.
         held.keep(Serving::begin(&serving.0));
     }
     // HTTP/1 has one answer at a time, and a blocked write says the same of it.

@@ -11,9 +11,12 @@ use tokio::{
 };
 
 use super::*;
-use crate::{config::limits::Limits, inbound::answer::Outgoing};
+use crate::{
+    config::limits::Limits,
+    inbound::answer::{Held, Outgoing},
+};
 
-/// Answers with the path; `/slow` after 300 ms; `/pieces` with large ones.
+/// Answers with the path; `/slow` after 300 ms; `/pieces` with large ones; `/tunnel` gives back what comes after it.
 struct Echo;
 
 impl Service for Echo {
@@ -30,12 +33,31 @@ impl Service for Echo {
             let pieces = futures_util::stream::iter([piece(), piece()]);
             return http::Response::new(Outgoing::stream(http_body_util::StreamBody::new(pieces)));
         }
+        if path == "/tunnel" {
+            return tunnel(received);
+        }
         http::Response::new(Outgoing::from(path.to_owned()))
     }
 }
 
+fn tunnel(mut received: Received) -> Answer {
+    let held = Held::default();
+    let consent = http::Response::builder().status(101).header("connection", "upgrade").header("upgrade", "echo");
+    let mut answer = consent.body(Outgoing::Empty).unwrap();
+    answer.extensions_mut().insert(held.clone());
+    let client = received.parts.extensions.remove::<hyper::upgrade::OnUpgrade>().unwrap();
+    tokio::spawn(async move {
+        let socket = hyper_util::rt::TokioIo::new(client.await.unwrap());
+        let (mut from, mut to) = tokio::io::split(socket);
+        let _ = tokio::io::copy(&mut from, &mut to).await;
+        drop(held);
+    });
+    answer
+}
+
 struct Running {
     address: SocketAddr,
+    connections: Gauge,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<()>,
 }
@@ -43,12 +65,12 @@ struct Running {
 fn start(limits: &Limits) -> Running {
     let listen = config::listen::Listen { http: Some(([127, 0, 0, 1], 0).into()), ..Default::default() };
     let listener = Listener::bind(&listen, limits).unwrap();
-    let address = listener.addresses().0.unwrap();
+    let (address, connections) = (listener.addresses().0.unwrap(), listener.connections());
     let (stop, stopped) = oneshot::channel::<()>();
     let ended = tokio::spawn(listener.run(2, || Echo, async {
         let _ = stopped.await;
     }));
-    Running { address, stop, ended }
+    Running { address, connections, stop, ended }
 }
 
 fn quick() -> Limits {
@@ -198,6 +220,24 @@ async fn requests_in_flight_finish_after_stop() {
     assert!(answer.ends_with("/slow"), "{answer}");
     timeout(Duration::from_secs(3), server.ended).await.unwrap().unwrap();
     assert!(TcpStream::connect(server.address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_tunnel_is_a_connection_to_its_end_and_the_drain_waits_for_it() {
+    let server = start(&quick());
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    let ask = "GET /tunnel HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n";
+    let head = answer_to(&mut socket, ask).await;
+    assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+    assert_eq!(answer_to(&mut socket, "there").await, "there");
+    assert_eq!(server.connections.get(), 1, "hyper is done with it, the peer is not");
+    server.stop.send(()).unwrap();
+    // Longer than an ordinary idle connection is waited for.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(answer_to(&mut socket, "still there").await, "still there");
+    drop(socket);
+    timeout(Duration::from_secs(2), server.ended).await.expect("ended with the tunnel").unwrap();
+    assert_eq!(server.connections.get(), 0);
 }
 
 #[tokio::test]

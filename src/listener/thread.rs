@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -14,16 +13,19 @@ use std::{
 use tokio::{
     net::TcpStream,
     runtime,
-    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    sync::{
+        OwnedSemaphorePermit,
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    },
     time::timeout,
 };
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 use tracing::{debug, error, warn};
 
 use super::{
     Service,
     accept::Arrived,
-    connection::{Ended, Server, Terms},
+    connection::{Server, Terms},
 };
 use crate::telemetry::metrics::{Gauge, Held};
 
@@ -40,6 +42,17 @@ struct Seated {
     arrived: Arrived,
     seat: Seat,
     counted: Held,
+}
+
+/// All that a connection counts for, until this is dropped. A tunnel takes its socket out of hyper's hands, which then call the
+/// connection done: so this goes where the tunnel goes.
+pub(super) struct Place {
+    _seat: Seat,
+    _counted: Held,
+    /// Given back to the acceptor.
+    _room: OwnedSemaphorePermit,
+    /// The drain waits for it.
+    _open: TaskTrackerToken,
 }
 
 struct Seat(Arc<AtomicUsize>);
@@ -79,7 +92,7 @@ pub(super) fn start<S: Service>(
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let handle = Builder::new().name(format!("data-{number}")).spawn(move || {
         runtime.block_on(work(make, inbox, terms));
-        // What is left are tunnels, and lookups that nobody waits for.
+        // What is left is cut off, and lookups that nobody waits for.
         runtime.shutdown_timeout(Duration::from_millis(100));
     })?;
     Ok((Desk { inbox: sender, open: Arc::default(), connections }, handle))
@@ -91,10 +104,13 @@ async fn work<S: Service>(make: impl Fn() -> S, mut inbox: UnboundedReceiver<Sea
     let connections = TaskTracker::new();
     while let Some(seated) = inbox.recv().await {
         let server = Arc::clone(&server);
-        connections.spawn(async move {
-            let Seated { arrived, seat: _seat, counted: _counted } = seated;
-            let Arrived { stream, peer, tls, room: _room } = arrived;
-            if let Err(error) = serve(&server, stream, peer, tls).await {
+        let open = connections.token();
+        tokio::spawn(async move {
+            let Seated { arrived, seat, counted } = seated;
+            let Arrived { stream, peer, tls, room } = arrived;
+            let place = Place { _seat: seat, _counted: counted, _room: room, _open: open };
+            let served = async { server.serve(TcpStream::from_std(stream)?, peer, tls, place).await };
+            if let Err(error) = served.await {
                 debug!(%peer, error = &error as &dyn std::error::Error, "connection cut off");
             }
         });
@@ -103,14 +119,4 @@ async fn work<S: Service>(make: impl Fn() -> S, mut inbox: UnboundedReceiver<Sea
     if timeout(drain, connections.wait()).await.is_err() {
         warn!(left = connections.len(), "the drain's time is over; cutting connections off");
     }
-}
-
-async fn serve<S: Service>(
-    server: &Server<S>,
-    stream: std::net::TcpStream,
-    peer: SocketAddr,
-    tls: Option<tokio_rustls::TlsAcceptor>,
-) -> Result<(), Ended> {
-    let stream = TcpStream::from_std(stream)?;
-    server.serve(stream, peer, tls).await
 }

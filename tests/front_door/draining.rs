@@ -61,7 +61,7 @@ async fn keep_asking(address: std::net::SocketAddr, ask: String) -> usize {
 
 #[tokio::test]
 async fn no_request_is_lost_when_it_is_told_to_stop() {
-    let (upstream, mut program, browser, _folder) = encrypted_site("drain = \"30s\"\n").await;
+    let (upstream, mut program, browser, _folder) = encrypted_site("drain = \"6s\"\n").await;
     let (mut socket, head) = tunnel(&program, &browser, "/ws", &program.origin()).await;
     assert!(head.starts_with("HTTP/1.1 101"), "{head}");
     let mut flights = JoinSet::new();
@@ -100,6 +100,23 @@ async fn no_request_is_lost_when_it_is_told_to_stop() {
     let mut rest = Vec::new();
     let closed = tokio::time::timeout(Duration::from_secs(5), socket.read_to_end(&mut rest)).await;
     assert!(closed.is_ok(), "the tunnel ended with the program");
+}
+
+#[tokio::test]
+async fn a_web_socket_has_the_whole_drain() {
+    let (_upstream, mut program, browser, _folder) = encrypted_site("drain = \"4s\"\n").await;
+    let (mut socket, head) = tunnel(&program, &browser, "/ws", &program.origin()).await;
+    assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+    let asking = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        socket.write_all(b"hello").await.unwrap();
+        let mut back = [0; 5];
+        socket.read_exact(&mut back).await.expect("the tunnel goes on while others are finished");
+    };
+    let began = Instant::now();
+    let (ended, ()) = tokio::join!(program.terminate(), asking);
+    assert_eq!(ended, Some(0));
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }
 
 #[tokio::test]

@@ -112,6 +112,7 @@ async fn what_is_open_is_counted_until_it_closes() {
     );
     tokio::io::AsyncWriteExt::write_all(&mut socket, ask.as_bytes()).await.unwrap();
     reaches(&program, "vestibule_tunnels", &[], 1.0).await;
+    assert_eq!(number(&program, "vestibule_connections", &[]).await, 1.0, "a tunnel is a connection still");
     reaches(&program, "vestibule_upstream_connections", &["in-use"], 1.0).await;
     drop(socket);
     eventually("the tunnel's end", PROMPTLY, async || {
