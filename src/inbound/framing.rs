@@ -45,7 +45,7 @@ fn length(fields: &HeaderMap) -> Result<bool, Malformed> {
 }
 
 /// What of `Upgrade` may be offered to an upstream: only when asked for properly, and nothing that changes how the
-/// connection itself speaks (`h2c` would tunnel requests past the rules).
+/// connection itself speaks (`h2c` would tunnel requests past the rules). WebSockets begin with GET (RFC 6455 §4.1).
 pub(super) fn upgrade(parts: &Parts) -> Option<Arc<str>> {
     if web_socket_by_connect(parts) {
         return Some(WEB_SOCKET.into());
@@ -53,8 +53,10 @@ pub(super) fn upgrade(parts: &Parts) -> Option<Arc<str>> {
     if parts.version != Version::HTTP_11 || !tokens(&parts.headers, &CONNECTION).any(is("upgrade")) {
         return None;
     }
-    let kept: Vec<_> =
-        tokens(&parts.headers, &UPGRADE).filter(|token| is_protocol(token) && !reframes(token)).collect();
+    let may = |token: &&str| {
+        is_protocol(token) && !reframes(token) && (parts.method == Method::GET || !names(token, WEB_SOCKET))
+    };
+    let kept: Vec<_> = tokens(&parts.headers, &UPGRADE).filter(may).collect();
     (!kept.is_empty()).then(|| kept.join(", ").into())
 }
 
@@ -75,8 +77,12 @@ fn is_protocol(text: &str) -> bool {
 }
 
 fn reframes(protocol: &str) -> bool {
-    let name = protocol.split('/').next().unwrap_or(protocol).trim();
-    ["h2c", "h2", "h3", "http", "https", "tls"].into_iter().any(|refused| name.eq_ignore_ascii_case(refused))
+    ["h2c", "h2", "h3", "http", "https", "tls"].into_iter().any(|refused| names(protocol, refused))
+}
+
+/// Whether this is the protocol, in any version.
+fn names(protocol: &str, name: &str) -> bool {
+    protocol.split('/').next().unwrap_or(protocol).trim().eq_ignore_ascii_case(name)
 }
 
 fn is(wanted: &str) -> impl Fn(&str) -> bool {
@@ -99,7 +105,12 @@ mod tests {
     use super::*;
 
     fn offered(version: Version, connection: &str, upgrade_field: &str) -> Option<Arc<str>> {
+        offered_to(&Method::GET, version, connection, upgrade_field)
+    }
+
+    fn offered_to(method: &Method, version: Version, connection: &str, upgrade_field: &str) -> Option<Arc<str>> {
         let request = http::Request::builder()
+            .method(method)
             .version(version)
             .header(CONNECTION, connection)
             .header(UPGRADE, upgrade_field)
@@ -119,5 +130,15 @@ mod tests {
         }
         assert_eq!(offered(Version::HTTP_11, "keep-alive", "websocket"), None);
         assert_eq!(offered(Version::HTTP_10, "Upgrade", "websocket"), None);
+    }
+
+    #[test]
+    fn websockets_begin_with_get() {
+        for method in [Method::OPTIONS, Method::POST, Method::HEAD] {
+            for spelt in ["websocket", "WebSocket/13"] {
+                assert_eq!(offered_to(&method, Version::HTTP_11, "Upgrade", spelt), None, "{method} {spelt}");
+            }
+            assert_eq!(offered_to(&method, Version::HTTP_11, "Upgrade", "chat, websocket").as_deref(), Some("chat"));
+        }
     }
 }

@@ -92,12 +92,13 @@ fn demand<'a>(rules: &'a Rules, path: &str, view: &View, fields: &HeaderMap) -> 
 }
 
 /// CORS preflights carry no cookie (Fetch §4.8); the site says whether its upstream answers them itself. Browsers put
-/// nothing of a page's choice into one: what names another method is no preflight.
+/// nothing of a page's choice into one: what names another method is no preflight, nor what asks for a tunnel.
 fn is_preflight(site: &Site, view: &View, fields: &HeaderMap) -> bool {
     site.settings.allow_preflight
         && view.method == Method::OPTIONS
         && fields.contains_key(ORIGIN)
         && fields.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+        && view.upgrade.is_none()
         && !overrides::any(fields)
 }
 
@@ -332,6 +333,9 @@ mod tests {
         let mut tunnelled = preflight.clone();
         tunnelled.insert("x-http-method-override", "GET".parse().unwrap());
         assert_eq!(ask(&policy, "OPTIONS", "/", &tunnelled), Verdict::Authenticate, "no browser sends that");
+        let upgrading = View { upgrade: Some("chat".into()), ..view("OPTIONS", "localhost", "/") };
+        let verdict = |view: &View| site(&policy.sites[0], &policy.rules[0], view, &preflight, &stranger);
+        assert_eq!(verdict(&upgrading), Verdict::Authenticate, "a tunnel is no preflight");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What an operator sets is what people, sites and programs meet (DESIGN §3 "Configuration").
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::Method;
 
@@ -7,6 +9,7 @@ use crate::support::{
     client::Browser,
     people::{PASSWORD, site},
     program::Setup,
+    raw,
 };
 
 #[tokio::test]
@@ -85,6 +88,19 @@ async fn basic_and_preflights_are_only_for_sites_that_ask() {
     assert_ne!(reply.status, 401);
     assert_eq!(upstream.last().field("host"), Some(upstream.address.to_string().as_str()), "its own, as set");
     Browser::new(&asked).send(Method::OPTIONS, "/x", &[], Bytes::new()).await.expect(401);
+    // What browsers never add to one opens no tunnel.
+    for (protocol, arrives) in [("websocket", true), ("chat", false)] {
+        upstream.forget();
+        let ask = format!(
+            "OPTIONS /ws HTTP/1.1\r\nHost: localhost:{}\r\nOrigin: https://app.example\r\nAccess-Control-Request-Method: GET\r\nConnection: Upgrade\r\nUpgrade: {protocol}\r\n\r\n",
+            asked.http.port()
+        );
+        let (came, _) = raw::exchange(asked.http, ask.as_bytes(), Duration::from_secs(2)).await;
+        assert!(!came.starts_with("HTTP/1.1 101"), "{protocol}: {came}");
+        let seen = upstream.seen();
+        assert_eq!(seen.len(), usize::from(arrives), "{protocol}: {seen:?}");
+        assert!(seen.iter().all(|seen| seen.field("upgrade").is_none()), "{protocol}: {seen:?}");
+    }
 }
 
 #[tokio::test]
