@@ -11,14 +11,14 @@
 use std::borrow::Cow;
 
 /// A set of habits, one bit each; they are taken on in the order of [`HABITS`].
-pub(super) type Habits = u8;
+pub(super) type Habits = u16;
 
 /// How many sets of habits there are.
 pub(super) const SETS: usize = 1 << HABITS.len();
 
 /// Each habit turns a path into what such a reader sees; `None`: nothing changes.
-const HABITS: [fn(&str) -> Option<String>; 8] =
-    [decoded, decoded, backslash_is_slash, stopped, without_parameters, trimmed, merged, folded];
+const HABITS: [fn(&str) -> Option<String>; 9] =
+    [decoded, decoded, backslash_is_slash, stopped, without_parameters, trimmed, merged, lowered, folded];
 
 /// Readings together may not be longer than this: a path that costs more to read than to serve is nobody's.
 const LONGEST: usize = 256 << 10;
@@ -27,7 +27,7 @@ const LONGEST: usize = 256 << 10;
 pub(super) fn read(path: &str, habits: Habits) -> Cow<'_, str> {
     let mut text = Cow::Borrowed(path);
     for (bit, habit) in HABITS.iter().enumerate().filter(|(bit, _)| habits & (1 << bit) != 0) {
-        debug_assert!(bit < 8, "one bit each");
+        debug_assert!(bit < 16, "one bit each");
         if let Some(changed) = habit(&text) {
             text = Cow::Owned(changed);
         }
@@ -126,8 +126,18 @@ fn merged(path: &str) -> Option<String> {
     Some(format!("/{}", segments.join("/")))
 }
 
-fn folded(path: &str) -> Option<String> {
+fn lowered(path: &str) -> Option<String> {
     path.contains(char::is_uppercase).then(|| path.to_lowercase())
+}
+
+/// As whoever compares capitals sees it: `ı` and `ſ` are small letters whose capitals are those of `i` and `s`, `ß` is `ss`. And
+/// to some (Go), the small letter of `İ` is a plain `i`.
+fn folded(path: &str) -> Option<String> {
+    if path.is_ascii() {
+        return None;
+    }
+    let folded = path.to_uppercase().to_lowercase().replace("i\u{307}", "i");
+    (folded != path).then_some(folded)
 }
 
 #[cfg(test)]
@@ -160,6 +170,12 @@ mod tests {
             ("/admin%20/x", "/admin/x"),
             ("/Admin%2520%09.;x/", "/admin"),
             ("/.../admin", "/admin"),
+            ("/adm%C4%B1n", "/admin"),
+            ("/ADM%C4%B0N", "/admin"),
+            ("/%C5%BFecret", "/secret"),
+            ("/to%E2%84%AAen", "/token"),
+            ("/pa%C3%9Fword", "/password"),
+            ("/PA%C3%9Fword", "/pa\u{df}word"),
         ] {
             assert!(texts(path).iter().any(|text| text == seen), "{path}: {:?}", texts(path));
         }
