@@ -86,8 +86,8 @@ pub fn serve(mut config: Config) -> Result<(), ServeError> {
     }));
     service.spawn(rooms.upstreams.clone().check());
     service.spawn(operations.run(rooms.clone(), listener.connections(), signals.clone()));
-    let (access, last_lines) = AccessLog::start(config.log.format);
     let accept = runtime("the thread that accepts connections", Builder::new_current_thread())?;
+    let (access, last_lines) = AccessLog::start(config.log.format);
     let served = accept.block_on(until_second(&signals, {
         let threads = threads::count();
         listener.run(threads, threads::make(&config, &rooms, access), signals.first())
@@ -96,13 +96,13 @@ pub fn serve(mut config: Config) -> Result<(), ServeError> {
     accept.shutdown_background();
     drain.abort();
     if served.is_ok() {
-        last_lines.written();
         service.block_on(close(rooms));
         service.shutdown_timeout(LAST_WORK);
     } else {
         service.shutdown_background();
     }
     info!("ended");
+    last_lines.written();
     served
 }
 

@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod metrics;
+mod out;
 
 use std::io::IsTerminal;
 
@@ -19,7 +20,7 @@ use crate::config::log::Format;
 pub fn start(format: Format) {
     let level = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let heard = filter_fn(may_be_heard);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_writer(out::line);
     let registry = tracing_subscriber::registry().with(level);
     // An error says that there is a subscriber already, as in tests.
     let _ = match format {

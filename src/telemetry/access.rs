@@ -1,18 +1,11 @@
 //! The access log: one line a request, at a cost the request path can bear.
 //!
 //! Each data thread writes its lines into a buffer of its own ([`Lines`]); full, or [`LATEST`] after its first line, the buffer
-//! goes to one writer thread, which alone waits for standard error. When that does not keep up, lines are lost and counted
-//! rather than requests delayed. The lines look like those of `tracing`, in both formats, and `RUST_LOG` says whether there
-//! are any (`access=off`).
+//! goes to the thread that writes ([`super::out`]): lines are lost and counted rather than requests delayed. They look like those
+//! of `tracing`, in both formats, and `RUST_LOG` says whether there are any (`access=off`).
 
 use std::{
-    io::Write,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
-    },
-    thread::JoinHandle,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -20,6 +13,7 @@ use tokio::sync::Notify;
 use tracing::Level;
 
 use self::line::Writer;
+use super::out::{self, LastLines, Out};
 use crate::{config::log::Format, world::UnixMillis};
 
 mod line;
@@ -47,105 +41,89 @@ pub struct Line<'a> {
 #[derive(Clone, Debug)]
 pub struct AccessLog {
     format: Format,
-    out: Option<SyncSender<Vec<u8>>>,
-    lost: Arc<AtomicU64>,
+    /// Whether `RUST_LOG` wants it.
+    wanted: bool,
+    out: Option<Out>,
 }
-
-/// The writer thread, to be waited for at the end.
-#[derive(Debug)]
-pub struct LastLines(Option<JoinHandle<()>>);
 
 /// One data thread's end of it.
 #[derive(Debug)]
 pub struct Lines {
+    wanted: bool,
     desk: Option<Arc<Desk>>,
 }
 
+/// Where a data thread's lines wait for each other.
 #[derive(Debug)]
-struct Desk {
+pub(super) struct Desk {
     written: Mutex<Writer>,
-    out: SyncSender<Vec<u8>>,
-    lost: Arc<AtomicU64>,
+    out: Out,
     begun: Notify,
 }
 
 impl AccessLog {
-    /// Starts the writer thread, unless `RUST_LOG` wants no access log.
+    /// Starts the thread that from then on writes every line of the process.
     #[must_use]
     pub fn start(format: Format) -> (Self, LastLines) {
-        let lost = Arc::new(AtomicU64::new(0));
-        if !tracing::enabled!(target: "access", Level::INFO) {
-            return (Self { format, out: None, lost }, LastLines(None));
-        }
-        let (out, inbox) = sync_channel(WAITING);
-        let counted = Arc::clone(&lost);
-        let spawned = std::thread::Builder::new().name("access-log".into()).spawn(move || write_all(&inbox, &counted));
-        match spawned {
-            Ok(writer) => (Self { format, out: Some(out), lost }, LastLines(Some(writer))),
-            Err(error) => {
-                tracing::error!(%error, "no thread for the access log: there is none");
-                (Self { format, out: None, lost }, LastLines(None))
-            }
-        }
+        let (out, last_lines) = Out::start();
+        let wanted = tracing::enabled!(target: "access", Level::INFO);
+        (Self { format, wanted, out }, last_lines)
     }
 
-    /// For a data thread; on its runtime.
+    /// For a data thread; on its runtime. What else the thread has to say waits there as well.
     #[must_use]
     pub fn lines(&self) -> Lines {
-        let Some(out) = self.out.clone() else { return Lines { desk: None } };
-        let written = Mutex::new(Writer::new(self.format));
-        let desk = Arc::new(Desk { written, out, lost: Arc::clone(&self.lost), begun: Notify::new() });
+        let Some(out) = self.out.clone() else { return Lines { wanted: false, desk: None } };
+        let desk = Arc::new(Desk { written: Mutex::new(Writer::new(self.format)), out, begun: Notify::new() });
+        out::gather(&desk);
         tokio::spawn(flush_late(Arc::clone(&desk)));
-        Lines { desk: Some(desk) }
-    }
-}
-
-impl LastLines {
-    /// Waits until everything handed over is written. Every [`AccessLog`] and [`Lines`] must be gone by now.
-    pub fn written(self) {
-        if self.0.is_some_and(|writer| writer.join().is_err()) {
-            tracing::error!("the access log ended in a panic");
-        }
+        Lines { wanted: self.wanted, desk: Some(desk) }
     }
 }
 
 impl Lines {
     /// Adds a line.
     pub fn write(&self, line: &Line<'_>) {
-        let Some(desk) = &self.desk else { return };
-        let mut written = desk.written();
-        let first = written.is_empty();
-        written.line(line);
-        if written.len() >= FULL {
-            desk.send(written.take());
-        } else if first {
-            drop(written);
-            desk.begun.notify_one();
-        }
-    }
-}
-
-impl Drop for Lines {
-    fn drop(&mut self) {
-        if let Some(desk) = &self.desk {
-            desk.send(desk.written().take());
+        if let Some(desk) = self.desk.as_ref().filter(|_| self.wanted) {
+            desk.put(|written| written.line(line));
         }
     }
 }
 
 impl Desk {
+    /// Adds a line that was written elsewhere.
+    pub fn add(&self, line: &[u8]) {
+        self.put(|written| written.add(line));
+    }
+
+    /// Nothing in here may log: this thread's lines come by here.
+    fn put(&self, write: impl FnOnce(&mut Writer)) {
+        let mut written = self.written();
+        let first = written.is_empty();
+        write(&mut written);
+        if written.len() >= FULL {
+            self.out.send(written.take());
+        } else if first {
+            drop(written);
+            self.begun.notify_one();
+        }
+    }
+
     fn written(&self) -> MutexGuard<'_, Writer> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn send(&self, lines: Vec<u8>) {
-        if lines.is_empty() {
-            return;
+    fn hand_over(&self) {
+        let lines = self.written().take();
+        if !lines.is_empty() {
+            self.out.send(lines);
         }
-        if let Err(TrySendError::Full(lines) | TrySendError::Disconnected(lines)) = self.out.try_send(lines) {
-            let count = lines.iter().filter(|&&byte| byte == b'\n').count();
-            self.lost.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Relaxed);
-        }
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        self.hand_over();
     }
 }
 
@@ -154,22 +132,7 @@ async fn flush_late(desk: Arc<Desk>) {
     loop {
         desk.begun.notified().await;
         tokio::time::sleep(LATEST).await;
-        let lines = desk.written().take();
-        desk.send(lines);
-    }
-}
-
-fn write_all(inbox: &Receiver<Vec<u8>>, lost: &AtomicU64) {
-    while let Ok(lines) = inbox.recv() {
-        // The lock of `tracing`'s own writer: lines stay whole.
-        let mut out = std::io::stderr().lock();
-        // A closed standard error is no reason to stop serving.
-        let _ = out.write_all(&lines);
-        drop(out);
-        let lines = lost.swap(0, Relaxed);
-        if lines > 0 {
-            tracing::warn!(lines, "standard error does not keep up: lines of the access log were lost");
-        }
+        desk.hand_over();
     }
 }
 
@@ -177,5 +140,3 @@ fn write_all(inbox: &Receiver<Vec<u8>>, lost: &AtomicU64) {
 const LATEST: Duration = Duration::from_millis(50);
 /// Bytes handed over at once.
 const FULL: usize = 32 << 10;
-/// Buffers that may wait for the writer: some megabytes.
-const WAITING: usize = 64;

@@ -125,6 +125,29 @@ async fn a_secret_is_changed_without_signing_anybody_out() {
 }
 
 #[tokio::test]
+async fn a_log_that_nobody_reads_stops_no_request() {
+    let (_upstream, program, browser) = site(|setup| setup).await;
+    program.leave_unread(true);
+    // Far more than a pipe holds, on every data thread.
+    let malformed = "GET / HTTP/1.1\r\nHost: a b\r\n\r\n".repeat(299);
+    let malformed = malformed + "GET / HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n";
+    let mut flood = tokio::task::JoinSet::new();
+    for _ in 0..16 {
+        let (address, ask) = (program.http, malformed.clone());
+        flood.spawn(async move { raw::exchange(address, ask.as_bytes(), Duration::from_secs(5)).await });
+    }
+    let answered: usize = flood.join_all().await.iter().map(|(came, _)| raw::statuses(came).len()).sum();
+    assert_eq!(answered, 16 * 300, "each has its 400");
+    for _ in 0..16 {
+        let mut browser = browser.clone();
+        let asked = tokio::time::timeout(Duration::from_secs(10), browser.api("/x")).await;
+        asked.expect("an answer, whoever reads the log").expect(200);
+    }
+    program.leave_unread(false);
+    program.printed("what waited", |line| line.contains("refused as malformed").then_some(())).await;
+}
+
+#[tokio::test]
 async fn the_log_is_json_where_asked_for() {
     let (_upstream, program, _) = site(|mut setup| {
         setup.extra = "[log]\nformat = \"json\"\n".into();

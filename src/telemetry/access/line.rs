@@ -33,6 +33,11 @@ impl Writer {
         std::mem::take(&mut self.bytes)
     }
 
+    /// A line in its form already.
+    pub fn add(&mut self, line: &[u8]) {
+        self.bytes.extend_from_slice(line);
+    }
+
     pub fn line(&mut self, line: &Line<'_>) {
         if self.bytes.capacity() == 0 {
             self.bytes.reserve(super::FULL + LONGEST);

@@ -5,7 +5,10 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     process::{Output, Stdio},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -119,6 +122,7 @@ impl Setup {
             clock,
             environment: self.environment,
             output: Arc::default(),
+            unread: Arc::default(),
             child: None,
             folder,
         };
@@ -144,6 +148,7 @@ pub struct Program {
     pub clock: Option<MovedClock>,
     environment: Vec<(String, String)>,
     output: Arc<Mutex<String>>,
+    unread: Arc<AtomicBool>,
     child: Option<Guarded>,
     folder: tempfile::TempDir,
 }
@@ -179,9 +184,12 @@ impl Program {
     }
 
     fn keep(&self, pipe: impl std::io::Read + Send + 'static) {
-        let output = self.output.clone();
+        let (output, unread) = (self.output.clone(), self.unread.clone());
         std::thread::spawn(move || {
             for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+                while unread.load(Ordering::SeqCst) {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
                 let mut output = output.lock().unwrap();
                 output.push_str(&line);
                 output.push('\n');
@@ -204,6 +212,11 @@ impl Program {
         })
         .await;
         self
+    }
+
+    /// From now on nobody reads what it prints (or somebody does again).
+    pub fn leave_unread(&self, unread: bool) {
+        self.unread.store(unread, Ordering::SeqCst);
     }
 
     /// Everything printed so far, both streams.
