@@ -70,7 +70,7 @@ async fn revocation(setting: &Setting) {
         let begun = Instant::now();
         other.end(&live).await.unwrap();
         let answered = begun.elapsed();
-        while setting.sessions.shared.near.get(&live.key, setting.clock.now()).is_some() {
+        while setting.sessions.shared.near.get(&live.key).is_some() {
             tokio::task::yield_now().await;
         }
         spans.push(begun.elapsed().saturating_sub(answered));

@@ -4,15 +4,16 @@
 //! that a removal overtakes is used once and not kept, so that nothing stale stays (measured in the design: 0 of 384).
 //! In front of the embedded store, whose one writer is this process, it is always open. In front of Redis it is open on a
 //! *lease*: `tracking.rs` prolongs it with every heartbeat of the link that tells of changes; when that misses one, the cache
-//! is emptied and closed. Readers look at the lease themselves, so that a stalled heartbeat task prolongs nothing.
+//! is emptied and closed. Readers look at the lease themselves, so that a stalled heartbeat task prolongs nothing. It goes by a
+//! clock that nobody sets.
 
 use std::{
     hash::{BuildHasherDefault, Hasher},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use quick_cache::{
@@ -35,8 +36,9 @@ pub(crate) struct Known {
 #[derive(Debug)]
 pub(crate) struct Near {
     cache: Cache<Key, Known, UnitWeighter, Hashing>,
-    /// Until when what it holds may be given out, in Unix milliseconds.
-    lease: AtomicI64,
+    began: Instant,
+    /// Until when what it holds may be given out, in milliseconds since `began`.
+    lease: AtomicU64,
     /// Counts links; changes under `turn` only.
     link: AtomicU64,
     turn: Mutex<()>,
@@ -70,39 +72,41 @@ impl Known {
 impl Near {
     /// A cache that keeps what it is given.
     pub fn open() -> Self {
-        Self::leased(i64::MAX)
+        Self::leased(FOR_EVER)
     }
 
     /// A cache that keeps nothing until a link has begun and its lease is prolonged.
     pub fn closed() -> Self {
-        Self::leased(i64::MIN)
+        Self::leased(0)
     }
 
-    fn leased(until: i64) -> Self {
+    fn leased(until: u64) -> Self {
         let hashing = Hashing::default();
         Self {
             cache: Cache::with(CAPACITY, CAPACITY as u64, UnitWeighter, hashing, DefaultLifecycle::default()),
-            lease: AtomicI64::new(until),
+            began: Instant::now(),
+            lease: AtomicU64::new(until),
             link: AtomicU64::new(0),
             turn: Mutex::default(),
         }
     }
 
     /// Whether what it holds may be given out.
-    pub fn live(&self, now: UnixMillis) -> bool {
-        now.0 < self.lease.load(Ordering::Acquire)
+    pub fn live(&self) -> bool {
+        let lease = self.lease.load(Ordering::Acquire);
+        lease == FOR_EVER || self.stamp(Instant::now()) < lease
     }
 
     /// A warm lookup.
-    pub fn get(&self, key: &Key, now: UnixMillis) -> Option<Known> {
-        if self.live(now) { self.cache.get(key) } else { None }
+    pub fn get(&self, key: &Key) -> Option<Known> {
+        if self.live() { self.cache.get(key) } else { None }
     }
 
     /// A miss: the cached answer of somebody who asked first, or the right to fill it.
-    pub async fn fill(&self, key: &Key, now: UnixMillis) -> Fill<'_> {
+    pub async fn fill(&self, key: &Key) -> Fill<'_> {
         // Read before the lease is looked at: if the link changes after this, the answer is not kept.
         let link = self.link.load(Ordering::Acquire);
-        if !self.live(now) {
+        if !self.live() {
             return Fill::Through;
         }
         match self.cache.get_value_or_guard_async(key).await {
@@ -128,10 +132,10 @@ impl Near {
     }
 
     /// This link is alive: what the cache holds may be given out until then.
-    pub fn prolong(&self, link: u64, until: UnixMillis) {
+    pub fn prolong(&self, link: u64, until: Instant) {
         let _turn = self.turn();
         if self.link.load(Ordering::Acquire) == link {
-            self.lease.store(until.0, Ordering::Release);
+            self.lease.store(self.stamp(until), Ordering::Release);
         }
     }
 
@@ -144,11 +148,15 @@ impl Near {
     }
 
     fn close(&self) -> u64 {
-        self.lease.store(i64::MIN, Ordering::Release);
+        self.lease.store(0, Ordering::Release);
         let link = self.link.fetch_add(1, Ordering::AcqRel) + 1;
         // After the number has changed: a fill that comes later sees the change and takes its answer out again.
         self.cache.clear();
         link
+    }
+
+    fn stamp(&self, at: Instant) -> u64 {
+        u64::try_from(at.duration_since(self.began).as_millis()).unwrap_or(FOR_EVER - 1)
     }
 
     fn turn(&self) -> MutexGuard<'_, ()> {
@@ -192,6 +200,8 @@ impl Hasher for FirstBytes {
     }
 }
 
+/// A lease without an end.
+const FOR_EVER: u64 = u64::MAX;
 /// Sessions kept in memory; about 1 KiB each.
 const CAPACITY: usize = 50_000;
 /// However well informed, a cache asks again after this long.
@@ -210,68 +220,73 @@ mod tests {
         Known { record, pulse, read_at: NOW }
     }
 
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(60)
+    }
+
     async fn filled(near: &Near) {
-        near.fill(&KEY, NOW).await.put(&known());
+        near.fill(&KEY).await.put(&known());
     }
 
     #[tokio::test]
     async fn a_fill_overtaken_by_a_removal_is_not_kept() {
         let near = Near::open();
-        let fill = near.fill(&KEY, NOW).await;
+        let fill = near.fill(&KEY).await;
         near.remove(&KEY);
         fill.put(&known());
-        assert!(near.get(&KEY, NOW).is_none());
+        assert!(near.get(&KEY).is_none());
     }
 
     #[tokio::test]
     async fn an_undisturbed_fill_is_kept() {
         let near = Near::open();
         filled(&near).await;
-        assert!(near.get(&KEY, NOW).is_some());
+        assert!(near.get(&KEY).is_some());
         near.remove(&KEY);
-        assert!(near.get(&KEY, NOW).is_none());
+        assert!(near.get(&KEY).is_none());
     }
 
     #[tokio::test]
     async fn a_closed_cache_keeps_nothing() {
         let near = Near::closed();
         filled(&near).await;
-        near.prolong(near.begin(), UnixMillis(900));
-        assert!(near.get(&KEY, NOW).is_none());
+        near.prolong(near.begin(), soon());
+        assert!(near.get(&KEY).is_none());
     }
 
     #[tokio::test]
     async fn nothing_is_given_out_past_the_lease() {
         let near = Near::closed();
         let link = near.begin();
-        near.prolong(link, UnixMillis(900));
+        near.prolong(link, soon());
         filled(&near).await;
-        assert!(near.get(&KEY, UnixMillis(899)).is_some());
-        assert!(near.get(&KEY, UnixMillis(900)).is_none());
-        near.prolong(link, UnixMillis(1_800));
-        assert!(near.get(&KEY, UnixMillis(900)).is_some());
+        assert!(near.get(&KEY).is_some());
+        near.prolong(link, Instant::now());
+        assert!(!near.live() && near.get(&KEY).is_none());
+        near.prolong(link, soon());
+        assert!(near.live() && near.get(&KEY).is_some());
     }
 
     #[tokio::test]
     async fn a_dead_link_empties_the_cache_and_prolongs_nothing() {
         let near = Near::closed();
         let link = near.begin();
-        near.prolong(link, UnixMillis(900));
+        near.prolong(link, soon());
         filled(&near).await;
         near.shut(link);
-        near.prolong(link, UnixMillis(900));
-        assert!(!near.live(NOW));
-        near.prolong(near.begin(), UnixMillis(900));
-        assert!(near.get(&KEY, NOW).is_none());
+        near.prolong(link, soon());
+        assert!(!near.live());
+        near.prolong(near.begin(), soon());
+        assert!(near.get(&KEY).is_none());
     }
 
     #[tokio::test]
     async fn an_answer_asked_for_under_an_older_link_is_not_kept() {
         let near = Near::closed();
-        near.prolong(near.begin(), UnixMillis(900));
-        let fill = near.fill(&KEY, NOW).await;
-        near.prolong(near.begin(), UnixMillis(900));
+        near.prolong(near.begin(), soon());
+        let fill = near.fill(&KEY).await;
+        near.prolong(near.begin(), soon());
         fill.put(&known());
-        assert!(near.get(&KEY, NOW).is_none());
+        assert!(near.get(&KEY).is_none());
     }
 }

@@ -47,7 +47,7 @@ impl Sessions {
             Presented::Once(value) => shared.key(value),
         };
         let Some(key) = key else { return Resumed::Invalid { ended: false } };
-        if let Some(live) = shared.near.get(&key, now).and_then(|known| shared.admit(known, key, now)) {
+        if let Some(live) = shared.near.get(&key).and_then(|known| shared.admit(known, key, now)) {
             shared.lookups.hits.add();
             return Resumed::Live(live);
         }
@@ -86,12 +86,12 @@ impl Shared {
     /// Asks the store, through the near cache. What memory holds as run out, or has held for long,
     /// is asked anew.
     pub(super) async fn look_up(&self, key: Key, now: UnixMillis) -> Result<Option<Known>, Unreachable> {
-        if let Some(known) = self.near.get(&key, now)
+        if let Some(known) = self.near.get(&key)
             && (known.old(now) || known.record.deadline(known.pulse.seen()) <= now)
         {
             self.near.remove(&key);
         }
-        let fill = match self.near.fill(&key, now).await {
+        let fill = match self.near.fill(&key).await {
             Fill::Known(known) => return Ok(Some(known)),
             fill => fill,
         };

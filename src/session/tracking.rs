@@ -58,7 +58,7 @@ pub(super) async fn keep(room: Weak<Shared>, redis: Arc<Redis>) {
 
 async fn follow(room: &Weak<Shared>, redis: &Arc<Redis>) -> End {
     let Some(shared) = room.upgrade() else { return End::Closed };
-    let (clock, link) = (shared.clock.clone(), shared.near.begin());
+    let link = shared.near.begin();
     drop(shared);
     let listener = room.clone();
     let hear = move |heard| {
@@ -73,21 +73,21 @@ async fn follow(room: &Weak<Shared>, redis: &Arc<Redis>) -> End {
     };
     let mut lived = false;
     loop {
-        let (begun, asked_at) = (Instant::now(), clock.now());
+        let asked_at = Instant::now();
         let answered = ear.beat(BEAT).await.is_ok();
         let Some(shared) = room.upgrade() else { return End::Closed };
         if !answered {
             shared.near.shut(link);
             return End::Broken { lived };
         }
-        shared.near.prolong(link, asked_at.plus(LEASE));
+        shared.near.prolong(link, asked_at + LEASE);
         if !lived {
             // What changed before this link was there was told to nobody.
             shared.watch.all_changed();
         }
         lived = true;
         drop(shared);
-        ear.rest(BEAT.saturating_sub(begun.elapsed())).await;
+        ear.rest(BEAT.saturating_sub(asked_at.elapsed())).await;
     }
 }
 

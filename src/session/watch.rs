@@ -232,7 +232,7 @@ impl Shared {
             self.watch.tidy();
         }
         let now = self.clock.now();
-        let all = self.store.shared() && !self.near.live(now);
+        let all = self.store.shared() && !self.near.live();
         let asked = self.watch.to_ask(round, all, now);
         match tokio::time::timeout(self.watch.grace_left(), self.judge(&asked)).await {
             Ok(Ok(())) => self.watch.answered(),

@@ -17,7 +17,7 @@ impl Setting {
     }
 
     fn listens(&self) -> bool {
-        self.sessions.shared.near.live(self.clock.now())
+        self.sessions.shared.near.live()
     }
 
     /// Waits until the cache is open.
@@ -43,7 +43,7 @@ impl Setting {
     }
 
     fn cached(&self, live: &Live) -> bool {
-        self.sessions.shared.near.get(&live.key, self.clock.now()).is_some()
+        self.sessions.shared.near.get(&live.key).is_some()
     }
 }
 
