@@ -45,7 +45,7 @@ pub(super) async fn keep(room: Weak<Shared>, redis: Arc<Redis>) {
                     let error = &error as &dyn std::error::Error;
                     tracing::warn!(
                         error,
-                        "Redis does not tell of changes (CLIENT TRACKING … BCAST): it is asked at every request"
+                        "Redis does not tell of changes (CLIENT TRACKING … BCAST), or not who it is (INFO): it is asked at every request"
                     );
                 }
                 said = true;

@@ -131,6 +131,47 @@ async fn a_server_that_does_not_track_is_read_through() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_does_not_say_who_it_is_is_read_through() {
+    let mut servers = Servers::new();
+    let port = servers.start(&[]);
+    ask(port, &["ACL", "SETUSER", "default", "-info"]).unwrap();
+    let prefix = "test:".to_owned();
+    let setting = Setting::over(redis_store(&format!("redis://127.0.0.1:{port}"), &prefix), None, prefix);
+    let cookie = setting.sign_in(&ada()).await;
+    for _ in 0..3 {
+        setting.live(&cookie).await;
+    }
+    assert!(!setting.listens());
+}
+
+/// As when a name in DNS or a balancer leads elsewhere: the link that listens stays where it is, the other is made anew.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_read_from_one_server_while_another_tells_of_changes() {
+    let mut servers = Servers::new();
+    let first = servers.start(&[]);
+    let second = servers.start(&["--replicaof", &format!("127.0.0.1 {first}")]);
+    let bridge = Bridge::to(first).await;
+    let prefix = "test:".to_owned();
+    let setting = Setting::over(redis_store(&bridge.url(), &prefix), None, prefix);
+    setting.listening().await;
+    let cookie = setting.sign_in(&ada()).await;
+    let live = setting.live(&cookie).await;
+    let record = format!("test:s:{}", live.key.hex());
+    until("the session on the replica", || ask(second, &["EXISTS", &record]).is_some_and(|said| said.contains('1')));
+    ask(second, &["REPLICAOF", "NO", "ONE"]).unwrap();
+    bridge.lead_to(second);
+    // A question, and so a link to the second.
+    let bob = setting.sign_in(&Account::for_testing("bob")).await;
+    assert_eq!(ask(second, &["KEYS", "test:s:*"]).unwrap().matches("test:s:").count(), 2, "bob signed in there");
+    setting.live(&bob).await;
+    setting.live(&cookie).await;
+    ask(second, &["DEL", &record]).unwrap();
+    setting.eventually("the end", async || setting.ended(&cookie).await).await;
+    setting.listening().await;
+    setting.live(&bob).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sessions_go_on_after_a_failover_and_end_where_they_are_now() {
     let mut servers = Servers::new();
     let first = servers.start(&[]);

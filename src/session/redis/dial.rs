@@ -36,6 +36,10 @@ pub(super) struct Dialer {
     probe: String,
 }
 
+/// A server process, as it names itself (`run_id`): a name in DNS, or a balancer's address, may lead to another one each time.
+/// `Err`: it may not be asked (an ACL without `+info`), or has no name.
+pub(super) type Server = Result<Arc<str>, RedisError>;
+
 /// An open connection and its driver, which ends with it.
 #[derive(Clone)]
 pub(super) struct Wire {
@@ -62,12 +66,16 @@ impl Dialer {
         }
     }
 
-    /// Connects to a server that holds sessions and makes sure that it still does.
-    pub async fn open(&self, host: &Host, config: AsyncConnectionConfig) -> RedisResult<Wire> {
+    /// Connects to a server that holds sessions and makes sure that it still does; says who it is.
+    pub async fn open(&self, host: &Host, config: AsyncConnectionConfig) -> RedisResult<(Wire, Server)> {
         let greeting = greeting(&self.servers.login).set_protocol(ProtocolVersion::RESP3).set_db(self.servers.database);
         let mut wire = self.wire(host, &greeting, config).await?;
         self.confirm(&mut wire).await?;
-        Ok(wire)
+        let server = match named(&mut wire).await {
+            Err(error) if !refused(&error) => return Err(error),
+            server => server,
+        };
+        Ok((wire, server))
     }
 
     /// Whether the server at the other end is there and still the one that holds the sessions.
@@ -132,6 +140,12 @@ impl Dialer {
     }
 }
 
+async fn named(wire: &mut Wire) -> Server {
+    let told: String = ::redis::cmd("INFO").arg("server").query_async(&mut wire.connection).await?;
+    let name = told.lines().find_map(|line| line.strip_prefix("run_id:")).filter(|name| !name.is_empty());
+    name.map(Arc::from).ok_or_else(|| (ErrorKind::Extension, "INFO names no run_id").into())
+}
+
 async fn greet<S>(stream: S, greeting: &RedisConnectionInfo, config: AsyncConnectionConfig) -> RedisResult<Wire>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -171,6 +185,11 @@ fn bracketed(address: &str) -> String {
         Some((name, port)) if name.contains(':') && !name.starts_with('[') => format!("[{name}]:{port}"),
         _ => address.to_owned(),
     }
+}
+
+/// Whether this is the server's own word over a good link (`NOPERM`, `OOM`, `LOADING`).
+pub(super) fn refused(error: &RedisError) -> bool {
+    matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
 }
 
 /// Whether this answer means that another server holds the sessions now.

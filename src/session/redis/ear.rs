@@ -9,7 +9,10 @@ use std::{sync::Arc, time::Duration};
 use ::redis::{AsyncConnectionConfig, ErrorKind, PushInfo, PushKind, RedisError, Value};
 use tokio::time::timeout;
 
-use super::{Redis, dial::Wire};
+use super::{
+    Redis,
+    dial::{Wire, refused},
+};
 use crate::session::{Unreachable, id::Key};
 
 /// What is heard.
@@ -32,7 +35,7 @@ pub(crate) struct Ear {
 
 /// Why there is none.
 pub(crate) enum Deaf {
-    /// The server refuses to track (a proxy or a clone of Redis, or an ACL without `+client|tracking`).
+    /// The server refuses to track or to say who it is (a proxy or a clone of Redis, or an ACL without `+client|tracking`, `+info`).
     Refused(RedisError),
     /// Not reachable now.
     Away,
@@ -47,17 +50,18 @@ impl Redis {
             told(&push, &prefix, &hear);
             Ok(())
         });
-        let (seat, mut wire) = self.links.open(config).await.map_err(|error| match error.kind() {
+        let opened = self.links.open(config).await.map_err(|error| match error.kind() {
             ErrorKind::RESP3NotSupported => Deaf::Refused(error),
             _ => Deaf::Away,
         })?;
+        let (seat, mut wire) = (opened.seat, opened.wire);
+        // Whether questions go to the same server is not to be known otherwise.
+        opened.server.map_err(Deaf::Refused)?;
         let mut track = ::redis::cmd("CLIENT");
         track.arg("TRACKING").arg("ON").arg("BCAST").arg("PREFIX").arg(records);
         match timeout(PATIENCE, track.query_async::<()>(&mut wire.connection)).await {
             Ok(Ok(())) => Ok(Ear { redis: Arc::clone(self), wire, seat }),
-            Ok(Err(error)) if matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension) => {
-                Err(Deaf::Refused(error))
-            }
+            Ok(Err(error)) if refused(&error) => Err(Deaf::Refused(error)),
             Ok(Err(_)) | Err(_) => Err(Deaf::Away),
         }
     }

@@ -1,13 +1,13 @@
 //! The two links to Redis: one for questions, one that listens. Both speak to one server, or neither is used.
 //!
 //! The *seat* is the server that holds the sessions, numbered anew whenever that becomes another one (failover, a moved
-//! slot). A link made under an older number is dropped: so nothing is read from one server while the pushes that would
-//! revoke it go to another.
+//! slot, a name or a balancer that leads elsewhere now). A link made under an older number is dropped: so nothing is read
+//! from one server while the pushes that would revoke it go to another.
 
 use std::{
     io,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -16,7 +16,7 @@ use std::{
 use ::redis::{AsyncConnectionConfig, Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ScriptInvocation};
 use tokio::sync::Notify;
 
-use super::dial::{Dialer, Wire, elsewhere};
+use super::dial::{Dialer, Server, Wire, elsewhere, refused};
 use crate::{config::session::redis::Host, session::Unreachable};
 
 /// Both links' common ground, and the one for questions.
@@ -37,7 +37,16 @@ pub(super) struct Links {
 struct Seat {
     number: u64,
     host: Option<Host>,
+    /// Its own name, where it tells.
+    server: Option<Arc<str>>,
     taken_at: Option<Instant>,
+}
+
+/// A link just made.
+pub(super) struct Opened {
+    pub seat: u64,
+    pub wire: Wire,
+    pub server: Server,
 }
 
 /// The link for questions.
@@ -126,8 +135,7 @@ impl Links {
             self.drop_link(number);
             return self.leave();
         }
-        // A refusal (`OOM`, `LOADING`, `NOPERM`) is the server's own word over a good link.
-        let broken = !matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension);
+        let broken = !refused(error);
         if broken {
             self.drop_link(number);
         }
@@ -149,7 +157,7 @@ impl Links {
         if let Some(link) = self.current() {
             return Ok(link);
         }
-        let (seat, wire) = self.open(AsyncConnectionConfig::new().set_pipeline_buffer_size(1024)).await?;
+        let Opened { seat, wire, .. } = self.open(AsyncConnectionConfig::new().set_pipeline_buffer_size(1024)).await?;
         let mut questions = lock(&self.questions);
         let number = self.made.fetch_add(1, Ordering::Relaxed);
         Ok(questions.insert(Link { wire, number, seat }).clone())
@@ -160,13 +168,13 @@ impl Links {
         lock(&self.questions).clone().filter(|link| link.seat == seat)
     }
 
-    /// Opens a connection to the server that holds the sessions, for either link; with the number of its seat.
-    pub async fn open(&self, config: AsyncConnectionConfig) -> RedisResult<(u64, Wire)> {
+    /// Opens a connection to the server that holds the sessions, for either link.
+    pub async fn open(&self, config: AsyncConnectionConfig) -> RedisResult<Opened> {
         // Our own time-outs are around every question.
         let config = config.set_response_timeout(None);
         let host = self.dialer.find().await?;
-        let wire = self.dialer.open(&host, config).await?;
-        Ok((self.take(host), wire))
+        let (wire, server) = self.dialer.open(&host, config).await?;
+        Ok(Opened { seat: self.take(host, server.as_ref().ok()), wire, server })
     }
 
     /// Whether that server still is the one, by the other link's word and by its own.
@@ -195,10 +203,11 @@ impl Links {
         lock(&self.seat).number
     }
 
-    fn take(&self, host: Host) -> u64 {
+    fn take(&self, host: Host, server: Option<&Arc<str>>) -> u64 {
         let mut seat = lock(&self.seat);
-        if seat.host.as_ref() != Some(&host) {
-            *seat = Seat { number: seat.number + 1, host: Some(host), taken_at: Some(Instant::now()) };
+        if seat.host.as_ref() != Some(&host) || seat.server.as_ref() != server {
+            let (number, server) = (seat.number + 1, server.cloned());
+            *seat = Seat { number, host: Some(host), server, taken_at: Some(Instant::now()) };
             self.moved.notify_one();
         }
         seat.number
@@ -209,7 +218,7 @@ impl Links {
         let mut seat = lock(&self.seat);
         let old = seat.taken_at.is_none_or(|taken_at| taken_at.elapsed() > Duration::from_secs(1));
         if old {
-            *seat = Seat { number: seat.number + 1, host: None, taken_at: Some(Instant::now()) };
+            *seat = Seat { number: seat.number + 1, host: None, server: None, taken_at: Some(Instant::now()) };
             self.moved.notify_one();
         }
         old
