@@ -6,6 +6,7 @@
 mod accept;
 mod bind;
 mod connection;
+mod crowd;
 mod flood;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzed;
@@ -44,6 +45,8 @@ pub struct Listener {
     https: Option<(TcpListener, TlsAcceptor)>,
     renewal: Option<tls::Renewal>,
     terms: Terms,
+    /// Connections at a time.
+    most: usize,
 }
 
 impl Listener {
@@ -65,7 +68,8 @@ impl Listener {
             stop: Stop::default(),
             connections: Gauge::default(),
         };
-        Ok(Self { http, https: https.zip(acceptor), renewal, terms })
+        let most = accept::most_connections();
+        Ok(Self { http, https: https.zip(acceptor), renewal, terms, most })
     }
 
     /// The bound addresses (port 0 resolved): http, https.
@@ -114,7 +118,7 @@ impl Listener {
             threads = desks.len(),
             "accepting connections"
         );
-        accept::until(stop, self.http, self.https, &desks).await;
+        accept::until(stop, self.http, self.https, &desks, self.most).await;
         info!("no longer accepting connections; finishing open requests");
         self.terms.stop.say();
         // The data threads end when nobody can hand them sockets any more and their connections are done.

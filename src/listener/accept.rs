@@ -1,4 +1,5 @@
-//! The acceptor: takes sockets while there is room and hands each to the data thread with the fewest connections.
+//! The acceptor: takes sockets while there is room and hands each to the data thread with the fewest connections. Where there is
+//! none, connections that are idle make room.
 
 use std::{
     future::Future,
@@ -13,7 +14,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::sleep,
+    time::{Instant, sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
 use tracing::{error, info, warn};
@@ -35,8 +36,8 @@ pub(super) async fn until(
     http: Option<std::net::TcpListener>,
     https: Option<(std::net::TcpListener, TlsAcceptor)>,
     desks: &[Desk],
+    most: usize,
 ) {
-    let most = most_connections();
     info!(most, "connections at a time");
     let room = Arc::new(Semaphore::new(most));
     let plain = http.map(|socket| (socket, None));
@@ -69,10 +70,10 @@ struct Door {
 
 impl Door {
     async fn accept(&self, room: &Arc<Semaphore>, desks: &[Desk]) {
-        let mut pause = SHORTEST_PAUSE;
+        let (mut pause, mut said) = (SHORTEST_PAUSE, None);
         loop {
             // Room first: without it the kernel keeps the connection waiting, which costs us nothing.
-            let Ok(permit) = Arc::clone(room).acquire_owned().await else { return };
+            let Some(permit) = a_place(room, desks, &mut said).await else { return };
             match self.socket.accept().await {
                 Ok((stream, peer)) => {
                     pause = SHORTEST_PAUSE;
@@ -104,12 +105,30 @@ impl Door {
     }
 }
 
+/// The last place is taken only while nobody is idle. `said`: when that was told.
+async fn a_place(room: &Arc<Semaphore>, desks: &[Desk], said: &mut Option<Instant>) -> Option<OwnedSemaphorePermit> {
+    let place = || Arc::clone(room).acquire_owned();
+    if let Some(place) = place().now_or_never() {
+        return place.ok();
+    }
+    if said.is_none_or(|said| said.elapsed() > SAY_AGAIN) {
+        *said = Some(Instant::now());
+        warn!("all connections are in use: those that are idle for longest are closed");
+    }
+    loop {
+        desks.iter().for_each(Desk::make_room);
+        if let Ok(place) = timeout(LOOK_AGAIN, place()).await {
+            return place.ok();
+        }
+    }
+}
+
 fn concerns_one_peer(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted)
 }
 
 /// Raises the limit of open files as far as it goes, and leaves half of them to upstreams and stores.
-fn most_connections() -> usize {
+pub(super) fn most_connections() -> usize {
     let limit = getrlimit(Resource::Nofile);
     let wanted = limit.maximum.unwrap_or(OPEN_FILES).min(OPEN_FILES);
     let now = limit.current.unwrap_or(OPEN_FILES);
@@ -119,6 +138,9 @@ fn most_connections() -> usize {
     (files.saturating_sub(KEPT_BACK) / 2).clamp(FEWEST, MOST)
 }
 
+const SAY_AGAIN: Duration = Duration::from_secs(60);
+/// For connections that are idle by now.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const OPEN_FILES: u64 = 1 << 17;

@@ -28,7 +28,7 @@ use super::{
     request::{Host, Serving, answer},
     stop::Stop,
     thread::Place,
-    watch::{Graceful, LAST_REQUEST, Late, Patience, Progress, supervise},
+    watch::{Graceful, LAST_REQUEST, Late, Patience, supervise},
 };
 use crate::{
     config::limits::Limits,
@@ -141,7 +141,8 @@ impl<S: Service> Server<S> {
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let progress = Arc::new(Progress::new());
+        let progress = Arc::clone(&place.progress);
+        progress.opened();
         let host = Arc::new(Host {
             service: Arc::clone(&self.service),
             connection,

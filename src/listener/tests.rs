@@ -63,8 +63,13 @@ struct Running {
 }
 
 fn start(limits: &Limits) -> Running {
+    start_with(limits, |_| ())
+}
+
+fn start_with(limits: &Limits, change: impl FnOnce(&mut Listener)) -> Running {
     let listen = config::listen::Listen { http: Some(([127, 0, 0, 1], 0).into()), ..Default::default() };
-    let listener = Listener::bind(&listen, limits).unwrap();
+    let mut listener = Listener::bind(&listen, limits).unwrap();
+    change(&mut listener);
     let (address, connections) = (listener.addresses().0.unwrap(), listener.connections());
     let (stop, stopped) = oneshot::channel::<()>();
     let ended = tokio::spawn(listener.run(2, || Echo, async {
@@ -238,6 +243,35 @@ async fn a_tunnel_is_a_connection_to_its_end_and_the_drain_waits_for_it() {
     drop(socket);
     timeout(Duration::from_secs(2), server.ended).await.expect("ended with the tunnel").unwrap();
     assert_eq!(server.connections.get(), 0);
+}
+
+#[tokio::test]
+async fn when_all_connections_are_in_use_those_idle_for_longest_make_room() {
+    let patient = Limits { head_timeout: Duration::from_secs(60), idle_timeout: Duration::from_secs(60), ..quick() };
+    let server = start_with(&patient, |listener| listener.most = 8);
+    let ask = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut tunnel = TcpStream::connect(server.address).await.unwrap();
+    let wish = "GET /tunnel HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n";
+    assert!(answer_to(&mut tunnel, wish).await.starts_with("HTTP/1.1 101"));
+    let mut reader = TcpStream::connect(server.address).await.unwrap();
+    reader.write_all(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut silent = Vec::new();
+    for _ in 0..6 {
+        silent.push(TcpStream::connect(server.address).await.unwrap());
+    }
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    // One after the other they come in, though nobody goes of their own accord.
+    for _ in 0..6 {
+        let mut visitor = TcpStream::connect(server.address).await.unwrap();
+        let answer = timeout(Duration::from_secs(10), answer_to(&mut visitor, ask)).await.expect("room for a visitor");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        silent.push(visitor);
+    }
+    assert_eq!(answer_to(&mut tunnel, "there").await, "there", "a tunnel is not idle");
+    let mut whole = vec![0; 64 << 20];
+    reader.read_exact(&mut whole).await.expect("nor is who has an answer to read");
+    let (mut first, mut byte) = (silent.swap_remove(0), [0]);
+    assert_eq!(timeout(Duration::from_secs(1), first.read(&mut byte)).await.unwrap().unwrap_or(0), 0, "closed");
 }
 
 #[tokio::test]

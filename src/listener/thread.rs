@@ -17,7 +17,7 @@ use tokio::{
         OwnedSemaphorePermit,
         mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     },
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 use tracing::{debug, error, warn};
@@ -26,15 +26,23 @@ use super::{
     Service,
     accept::Arrived,
     connection::{Server, Terms},
+    crowd::Crowd,
+    watch::Progress,
 };
 use crate::telemetry::metrics::{Gauge, Held};
 
 /// Where a data thread takes its sockets from.
 pub(super) struct Desk {
-    inbox: UnboundedSender<Seated>,
+    inbox: UnboundedSender<Word>,
     open: Arc<AtomicUsize>,
     /// Those of all threads.
     connections: Gauge,
+}
+
+/// What the acceptor has to say to a data thread.
+enum Word {
+    Serve(Seated),
+    MakeRoom,
 }
 
 /// A socket, counted as one of its thread's connections until dropped.
@@ -47,6 +55,7 @@ struct Seated {
 /// All that a connection counts for, until this is dropped. A tunnel takes its socket out of hyper's hands, which then call the
 /// connection done: so this goes where the tunnel goes.
 pub(super) struct Place {
+    pub progress: Arc<Progress>,
     _seat: Seat,
     _counted: Held,
     /// Given back to the acceptor.
@@ -73,11 +82,16 @@ impl Desk {
     pub fn give(&self, arrived: Arrived) {
         self.open.fetch_add(1, Ordering::Relaxed);
         let seated = Seated { arrived, seat: Seat(Arc::clone(&self.open)), counted: self.connections.hold() };
-        if let Err(refused) = self.inbox.send(seated) {
+        if let Err(refused) = self.inbox.send(Word::Serve(seated)) {
             drop(refused);
             self.open.store(usize::MAX / 2, Ordering::Relaxed);
             error!("a data thread is gone");
         }
+    }
+
+    /// Has it close connections on which nothing was served for longest, if there are such.
+    pub fn make_room(&self) {
+        let _ = self.inbox.send(Word::MakeRoom);
     }
 }
 
@@ -98,22 +112,29 @@ pub(super) fn start<S: Service>(
     Ok((Desk { inbox: sender, open: Arc::default(), connections }, handle))
 }
 
-async fn work<S: Service>(make: impl Fn() -> S, mut inbox: UnboundedReceiver<Seated>, terms: Terms) {
+async fn work<S: Service>(make: impl Fn() -> S, mut inbox: UnboundedReceiver<Word>, terms: Terms) {
     let drain = terms.limits.drain;
     let server = Arc::new(Server::new(make(), terms));
     let connections = TaskTracker::new();
-    while let Some(seated) = inbox.recv().await {
+    let mut crowd = Crowd::default();
+    while let Some(word) = inbox.recv().await {
+        let Word::Serve(seated) = word else {
+            crowd.close_idlest(Instant::now());
+            continue;
+        };
         let server = Arc::clone(&server);
-        let open = connections.token();
-        tokio::spawn(async move {
+        let (open, progress) = (connections.token(), Arc::new(Progress::new()));
+        let watched = Arc::downgrade(&progress);
+        let task = tokio::spawn(async move {
             let Seated { arrived, seat, counted } = seated;
             let Arrived { stream, peer, tls, room } = arrived;
-            let place = Place { _seat: seat, _counted: counted, _room: room, _open: open };
+            let place = Place { progress, _seat: seat, _counted: counted, _room: room, _open: open };
             let served = async { server.serve(TcpStream::from_std(stream)?, peer, tls, place).await };
             if let Err(error) = served.await {
                 debug!(%peer, error = &error as &dyn std::error::Error, "connection cut off");
             }
         });
+        crowd.add(watched, task.abort_handle());
     }
     connections.close();
     if timeout(drain, connections.wait()).await.is_err() {

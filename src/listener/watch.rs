@@ -75,6 +75,12 @@ impl Progress {
         }
     }
 
+    /// What comes before the first head is done.
+    pub fn opened(&self) {
+        self.idle_since.store(self.stamp(), Relaxed);
+        self.head_since.store(self.stamp(), Relaxed);
+    }
+
     /// Bytes came from the client.
     pub fn read_some(&self) {
         if self.serving.load(Relaxed) == 0 && self.head_since.load(Relaxed) == 0 {
@@ -120,6 +126,13 @@ impl Progress {
     pub fn taken(&self) {
         self.unread_since.store(self.stamp(), Relaxed);
         self.unread.fetch_sub(1, Relaxed);
+    }
+
+    /// Since when nothing is served; `None` while something is, or the client has still to take what was.
+    pub fn idle_since(&self) -> Option<Instant> {
+        let since = self.idle_since.load(Relaxed).max(1);
+        (!self.serving() && self.blocked_since.load(Relaxed) == 0)
+            .then(|| self.began + Duration::from_millis(since - 1))
     }
 
     /// Whether answers should end the connection.
