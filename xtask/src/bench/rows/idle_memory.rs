@@ -10,7 +10,7 @@ use crate::{
         generators::wrk,
         nginx::Upstream,
         report::{Goal, Section, Table, Verdict},
-        stage::Core,
+        stage::{Core, Process},
     },
 };
 
@@ -48,6 +48,14 @@ fn held(bench: &Bench, front: &Front, url: &str, connections: usize) -> Result<f
     // What the first requests need once is not counted for the connections that come.
     wrk(bench, url, &front.fields, 64, 1)?;
     let before = front.usage().pss_kib();
+    let crowd = crowd(bench, front, url, connections)?;
+    let held = front.usage().pss_kib() - before;
+    drop(crowd);
+    Ok(held / connections as f64)
+}
+
+/// So many connections, each after one answered request, until dropped or for two minutes.
+pub(super) fn crowd(bench: &Bench, front: &Front, url: &str, connections: usize) -> Result<Process, Failure> {
     let mut words: Vec<String> = ["--h1", "-t1", "-D120", "--rps=0.01"].map(str::to_owned).to_vec();
     words.push(format!("-c{connections}"));
     words.extend(front.fields.iter().flat_map(|field| ["-H".to_owned(), field.clone()]));
@@ -55,9 +63,7 @@ fn held(bench: &Bench, front: &Front, url: &str, connections: usize) -> Result<f
     let crowd = bench.stage.spawn("crowd", Core::Load, Path::new("h2load"), words)?;
     let port = if url.starts_with("https") { front.secure } else { front.plain };
     until_quiet(front, port, connections)?;
-    let held = front.usage().pss_kib() - before;
-    drop(crowd);
-    Ok(held / connections as f64)
+    Ok(crowd)
 }
 
 /// Waits until all have come and the proxy has had nothing to do for two seconds: handshakes and answers are done then.

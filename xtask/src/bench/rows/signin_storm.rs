@@ -1,9 +1,9 @@
 //! Two hundred sign-ins arrive every second, far more than passwords can be hashed: those who are signed in already must
-//! hardly notice. All of it shares one core, hashing included.
+//! hardly notice, while thousands of connections idle. All of it shares one core, hashing included.
 
 use std::thread;
 
-use super::p99_fixed::steady;
+use super::{idle_memory::crowd, p99_fixed::steady};
 use crate::{
     Failure,
     bench::{
@@ -24,6 +24,8 @@ pub(super) fn measure(bench: &Bench) -> Result<Section, Failure> {
         node.add(bench, &format!("person{number}"))?;
     }
     let seconds = bench.options.seconds.max(3);
+    let idle = bench.options.sized(10_000, 500);
+    let _crowd = crowd(bench, &node.front, &node.front.url("/"), idle)?;
     let (mut calm, mut stormy, mut outcomes) = (Vec::new(), Vec::new(), [0.0; 3]);
     let mut failed = 0.0;
     for _ in 0..bench.options.rounds {
@@ -49,7 +51,9 @@ pub(super) fn measure(bench: &Bench) -> Result<Section, Failure> {
         aim: Goal::AtMost(1.3),
         failed,
     }];
-    let note = format!("{STORM} sign-ins/s for {seconds} s beside {RATE:.0} signed-in requests/s.");
+    let note = format!(
+        "{STORM} sign-ins/s for {seconds} s beside {RATE:.0} signed-in requests/s; {idle} connections idle all the while."
+    );
     Ok(Section { verdicts, table, note })
 }
 
