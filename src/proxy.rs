@@ -33,6 +33,7 @@ mod web_socket;
 
 use std::{error::Error, sync::Arc};
 
+use tokio::time::Instant;
 use tracing::debug;
 
 use self::{balance::Group, body::ClientBody, errand::Errand, fields::Names, upstreams::Behind, via::Pseudonym};
@@ -165,7 +166,8 @@ impl Proxy {
         }
         let known = self.upstreams.get(site.index).ok_or_else(|| ProxyError::Broken("an unknown site".into()))?;
         let (upstream, names) = known;
-        let (mut errand, body) = Errand::new(request, subject, site, &target, names)?;
+        let end = self.limits.total.map(|total| Instant::now() + total);
+        let (mut errand, body) = Errand::new(request, subject, site, &target, names, end)?;
         errand.first_time(self)?;
         errand.same_origin()?;
         let limit = errand.site.settings.body.unwrap_or(self.limits.body);

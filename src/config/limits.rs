@@ -32,6 +32,9 @@ pub struct Limits {
     pub upstream_response: Duration,
     /// Between two reads of an answer; event streams and gRPC calls may be silent for longer.
     pub upstream_stall: Duration,
+    /// From the request's head to the end of its answer; event streams, gRPC calls and WebSockets may last longer. `None`:
+    /// as long as something moves.
+    pub total: Option<Duration>,
     /// How long open requests may go on after SIGTERM.
     pub drain: Duration,
 }
@@ -47,6 +50,7 @@ impl Default for Limits {
             upstream_connect: Duration::from_secs(5),
             upstream_response: Duration::from_secs(60),
             upstream_stall: Duration::from_secs(300),
+            total: None,
             drain: Duration::from_secs(30),
         }
     }
@@ -63,6 +67,7 @@ pub(super) fn read(mut section: Section<'_>) -> Limits {
         upstream_connect: section.parse("upstream_connect", units::duration).unwrap_or(default.upstream_connect),
         upstream_response: section.parse("upstream_response", units::duration).unwrap_or(default.upstream_response),
         upstream_stall: section.parse("upstream_stall", units::duration).unwrap_or(default.upstream_stall),
+        total: section.parse("total", units::duration_or_off).unwrap_or(default.total),
         drain: section.parse("drain", units::duration).unwrap_or(default.drain),
     };
     section.finish();

@@ -10,6 +10,7 @@ use http::{
     uri::{self, PathAndQuery, Scheme},
 };
 use hyper::{body::Incoming, ext::Protocol, upgrade::OnUpgrade};
+use tokio::time::Instant;
 
 use super::{
     Proxy, ProxyError,
@@ -29,6 +30,8 @@ pub(super) struct Errand {
     pub view: Arc<View>,
     pub subject: Subject,
     pub site: Arc<Site>,
+    /// When its answer has to be over (`limits.total`).
+    pub end: Option<Instant>,
     /// Towards this site.
     pub names: Arc<Names>,
     parts: Box<Parts>,
@@ -45,6 +48,7 @@ impl Errand {
         site: Arc<Site>,
         target: &str,
         names: &Arc<Names>,
+        end: Option<Instant>,
     ) -> Result<(Self, Incoming), ProxyError> {
         let inbound::Request { view, mut parts, body } = request;
         let uri = match parts.uri.path_and_query() {
@@ -61,7 +65,7 @@ impl Errand {
             }
             _ => None,
         };
-        Ok((Self { view, subject, site, names: Arc::clone(names), parts, uri, authority, upgrade }, body))
+        Ok((Self { view, subject, site, end, names: Arc::clone(names), parts, uri, authority, upgrade }, body))
     }
 
     /// Whether a session speaks here.

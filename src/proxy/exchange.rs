@@ -87,7 +87,7 @@ impl Proxy {
         body: ClientBody,
         upload: Option<&Upload>,
     ) -> Result<Answered, Failure> {
-        let (patience, guard) = (self.limits.upstream_response, self.guard(errand));
+        let (patience, guard) = ((self.limits.upstream_response, errand.end), self.guard(errand));
         let host = errand.host(lease.authority()).clone();
         let scheme = lease.scheme();
         let answered = match &mut lease.connection {
@@ -97,7 +97,7 @@ impl Proxy {
                 errand.put_http1(self, &body, &host, &mut wire);
                 wire.end();
                 let asked = Asked { head: *method == Method::HEAD, upgrade: errand.upgrade.is_some() };
-                let mut timer = connection.timer.take().unwrap_or_else(|| Box::pin(sleep(patience)));
+                let mut timer = connection.timer.take().unwrap_or_else(|| Box::pin(sleep(patience.0)));
                 let answer = async {
                     let (parts, framing) = connection.exchange(body, asked).await?;
                     Ok((parts, Source::Http1(framing)))
@@ -113,7 +113,7 @@ impl Proxy {
                     let (parts, incoming) = response.into_parts();
                     Ok((parts, Source::Http2(incoming)))
                 };
-                wait(Box::pin(answer), pin!(sleep(patience)), upload, patience, guard).await
+                wait(Box::pin(answer), pin!(sleep(patience.0)), upload, patience, guard).await
             }
         };
         match &answered {
@@ -196,14 +196,15 @@ async fn wait(
     answer: impl Future<Output = Result<Answered, Failure>>,
     mut timer: Pin<&mut Sleep>,
     upload: Option<&Upload>,
-    patience: Duration,
+    (patience, end): (Duration, Option<Instant>),
     guard: Option<Guard<'_>>,
 ) -> Result<Answered, Failure> {
     // Dropping this future (the client went away) closes the connection, or resets the stream.
     let mut answer = pin!(answer);
     let began = Instant::now();
     // Most answers begin before the session has to be watched.
-    let first = began + if guard.is_some() { patience.min(LONG) } else { patience };
+    let before_end = |at: Instant| end.map_or(at, |end| end.min(at));
+    let first = before_end(began + if guard.is_some() { patience.min(LONG) } else { patience });
     // To look once too early is cheaper than to set it anew for every request.
     if timer.is_elapsed() || timer.deadline() > first {
         timer.as_mut().reset(first);
@@ -218,7 +219,7 @@ async fn wait(
             () = &mut timer => {
                 // The time runs from the last byte sent: an upload may take as long as it moves.
                 let last = upload.map_or(began, Upload::last_moved);
-                let (now, until) = (Instant::now(), last + patience);
+                let (now, until) = (Instant::now(), before_end(last + patience));
                 if now < first {
                     timer.as_mut().reset(first);
                     continue;

@@ -58,7 +58,7 @@ impl Proxy {
                 }
                 _ => None,
             };
-            let watch = Watch::new(granted, lasts(&parts.headers), self.limits.upstream_stall, upload);
+            let watch = Watch::new(granted, lasts(&parts.headers), (self.limits.upstream_stall, errand.end), upload);
             let (source, lease) = source.beside_upload(lease);
             Outgoing::stream(Download::new(source, lease, watch, &errand.names))
         };

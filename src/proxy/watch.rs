@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{TOUCH_EVERY, body::Upload};
 use crate::{
@@ -25,6 +25,8 @@ pub(super) struct Watch {
     /// Made to last: watched from the first pause on, never too slow, and no sign of the person's doing.
     lasts: bool,
     stall: Duration,
+    /// When it has to be over (`limits.total`).
+    end: Option<Instant>,
     /// What the answer may wait for.
     upload: Option<Arc<Upload>>,
     /// Its first piece came.
@@ -54,12 +56,21 @@ pub(super) enum Over {
     Ended,
     #[error("the upstream's answer stalled")]
     Stalled,
+    #[error("the answer took longer than limits.total")]
+    TooLong,
 }
 
 impl Watch {
-    /// `granted`: whose session it is, if anybody's; `lasts`: an event stream or a call; `stall`: between two bytes.
-    pub fn new(granted: Option<Granted>, lasts: bool, stall: Duration, upload: Option<Arc<Upload>>) -> Self {
-        Self { granted, lasts, stall, upload, begun: false, pause: None }
+    /// `granted`: whose session it is, if anybody's; `lasts`: an event stream or a call; `stall`: between two bytes; `end`: when
+    /// it has to be over, unless it lasts.
+    pub fn new(
+        granted: Option<Granted>,
+        lasts: bool,
+        (stall, end): (Duration, Option<Instant>),
+        upload: Option<Arc<Upload>>,
+    ) -> Self {
+        let end = end.filter(|_| !lasts);
+        Self { granted, lasts, stall, end, upload, begun: false, pause: None }
     }
 
     /// Nothing came, or there is more to come: watched from now on.
@@ -67,9 +78,10 @@ impl Watch {
         if self.pause.is_some() {
             return;
         }
-        let first = if self.lasts { Duration::ZERO } else { LONG.min(self.stall) };
         let now = Instant::now();
-        self.pause = Some(Pause { timer: Box::pin(sleep(first)), moved: now, touched: now, ended: None });
+        let first = now + if self.lasts { Duration::ZERO } else { LONG.min(self.stall) };
+        let first = self.end.map_or(first, |end| end.min(first));
+        self.pause = Some(Pause { timer: Box::pin(sleep_until(first)), moved: now, touched: now, ended: None });
     }
 
     /// Something came. A download that moves is activity, as an upload is: it may take longer than a session may idle.
@@ -100,9 +112,10 @@ impl Watch {
                     pause.touch(granted);
                 }
             }
-            let (now, until) = (Instant::now(), pause.moved + if self.lasts { NEVER } else { self.stall });
+            let (now, stalled) = (Instant::now(), pause.moved + if self.lasts { NEVER } else { self.stall });
+            let until = self.end.map_or(stalled, |end| end.min(stalled));
             if until <= now {
-                return Some(Over::Stalled);
+                return Some(if stalled <= now { Over::Stalled } else { Over::TooLong });
             }
             pause.timer.as_mut().reset(if self.upload.is_some() { until.min(now + TOUCH_EVERY) } else { until });
         }

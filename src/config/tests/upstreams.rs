@@ -44,6 +44,7 @@ fn every_key_of_an_upstream_is_read() {
     let expected = UpstreamTls { ca: Some(file("ca.pem")), server_name: Some("app.internal".into()), client };
     assert_eq!((&any.tls, &any.check, &any.strip_prefix), (&expected, &None, &None));
     assert_eq!(config.limits.upstream_stall, Duration::from_secs(60));
+    assert_eq!(config.limits.total, Some(Duration::from_secs(3600)));
 }
 
 #[test]

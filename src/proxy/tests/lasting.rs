@@ -192,3 +192,33 @@ async fn an_answer_that_stalls_is_cut_off_and_an_event_stream_is_not() {
         assert_eq!(said.contains("last"), whole, "{kind}: {said}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_request_takes_no_longer_than_it_may_and_an_event_stream_does() {
+    let limits = crate::config::limits::Limits { total: Some(Duration::from_millis(600)), ..quick() };
+    for (kind, whole) in [("text/plain", false), ("text/event-stream", true)] {
+        let script = Script::run(move |mut upstream, _| async move {
+            upstream.head().await;
+            upstream.say(&format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n")).await;
+            for _ in 0..30 {
+                upstream.say("4\r\ndrip\r\n").await;
+                sleep(Duration::from_millis(50)).await;
+            }
+            upstream.say("4\r\nlast\r\n0\r\n\r\n").await;
+        })
+        .await;
+        let rig = Rig::new(open_site(script.upstream.clone()), limits.clone()).await;
+        let said = rig.ask("GET / HTTP/1.1\r\n{host}\r\n{cookie}\r\n\r\n").await;
+        assert!(said.contains("drip"), "{said}");
+        assert_eq!(said.contains("last"), whole, "{kind}: {said}");
+    }
+    let script = Script::run(|mut upstream, _| async move {
+        upstream.head().await;
+        upstream.until("never").await;
+    })
+    .await;
+    let limits = crate::config::limits::Limits { upstream_response: Duration::from_secs(60), ..limits };
+    let rig = Rig::new(open_site(script.upstream.clone()), limits).await;
+    let said = rig.ask("GET / HTTP/1.1\r\n{host}\r\n{cookie}\r\n\r\n").await;
+    assert!(said.starts_with("HTTP/1.1 504"), "{said}");
+}
