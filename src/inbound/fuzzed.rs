@@ -59,8 +59,8 @@ fn check(view: &View, parts: &Parts) {
     let both = parts.headers.contains_key("transfer-encoding") && parts.headers.contains_key("content-length");
     assert!(!both, "framed twice");
     let reframes = |upgrade: &str| {
-        let upgrade = upgrade.to_ascii_lowercase();
-        ["h2", "http", "tls"].iter().any(|start| upgrade.split(", ").any(|one| one.starts_with(start)))
+        let names = upgrade.split(", ").map(|one| one.split('/').next().unwrap_or_default().to_ascii_lowercase());
+        names.into_iter().any(|name| ["h2", "h2c", "h3", "http", "https", "tls"].contains(&name.as_str()))
     };
     assert!(!view.upgrade.as_deref().is_some_and(reframes), "{:?} speaks another way", view.upgrade);
 }

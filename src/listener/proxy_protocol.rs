@@ -35,9 +35,10 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Header>, NoHeader> {
     let Some(length) = length(bytes)? else { return Ok(None) };
     let header = bytes.get(..length).ok_or(NoHeader)?;
     let client = match HeaderResult::parse(header) {
-        HeaderResult::V1(Ok(header)) => first(&header)?,
+        // `ppp` lets a header that names nobody end in LF alone.
+        HeaderResult::V1(Ok(first_version)) if header.ends_with(b"\r\n") => first(&first_version)?,
         HeaderResult::V2(Ok(header)) => second(&header)?,
-        HeaderResult::V1(Err(_)) | HeaderResult::V2(Err(_)) => return Err(NoHeader),
+        HeaderResult::V1(_) | HeaderResult::V2(Err(_)) => return Err(NoHeader),
     };
     Ok(Some(Header { length, client }))
 }
@@ -111,9 +112,10 @@ fn second(header: &v2::Header<'_>) -> Result<Option<SocketAddr>, NoHeader> {
     if header.command == v2::Command::Local {
         return Ok(None);
     }
-    // Nobody sends datagrams through a TCP connection.
-    if header.protocol == v2::Protocol::Datagram {
-        return Err(NoHeader);
+    // Nobody sends datagrams through a TCP connection, and addresses without a protocol are no combination of the specification.
+    match (header.protocol, &header.addresses) {
+        (v2::Protocol::Stream, _) | (v2::Protocol::Unspecified, v2::Addresses::Unspecified) => {}
+        _ => return Err(NoHeader),
     }
     match header.addresses {
         v2::Addresses::IPv4(ip) => Ok(Some((ip.source_address, ip.source_port).into())),
@@ -182,11 +184,12 @@ mod tests {
     fn what_is_no_header_is_refused_at_once() {
         let long = [b"PROXY UNKNOWN ".to_vec(), vec![b'x'; 200]].concat();
         let huge = [v2::PROTOCOL_PREFIX, &[0x21, 0x11, 0xff, 0xff]].concat();
-        let refused: [&[u8]; 13] = [
+        let refused: [&[u8]; 15] = [
             b"GET / HTTP/1.1\r\n",
             b"\x16\x03\x01",
             b"PROXY TCP4 192.0.2.9 10.0.0.1 4711\r\n",
             b"PROXY TCP4 192.0.2.9 10.0.0.1 4711 80\n",
+            b"PROXY UNKNOWN ffff::1 \n",
             b"PROXY TCP4 192.0.2.9 10.0.0.1 04711 80\r\n",
             b"PROXY TCP4 192.0.2.9  10.0.0.1 4711 80\r\n",
             b"PROXY TCP6 192.0.2.9 10.0.0.1 4711 80\r\n",
@@ -196,6 +199,7 @@ mod tests {
             &long,
             &huge,
             &binary(0x21, 0x12, &[0; 12]),
+            &binary(0x21, 0x10, &[0; 12]),
         ];
         for bytes in refused {
             assert_eq!(parse(bytes), Err(NoHeader), "{}", String::from_utf8_lossy(bytes));

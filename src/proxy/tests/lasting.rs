@@ -199,7 +199,9 @@ async fn a_request_takes_no_longer_than_it_may_and_an_event_stream_does() {
     for (kind, whole) in [("text/plain", false), ("text/event-stream", true)] {
         let script = Script::run(move |mut upstream, _| async move {
             upstream.head().await;
-            upstream.say(&format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n")).await;
+            upstream
+                .say(&format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n"))
+                .await;
             for _ in 0..30 {
                 upstream.say("4\r\ndrip\r\n").await;
                 sleep(Duration::from_millis(50)).await;
