@@ -92,7 +92,7 @@ impl Idle {
 }
 
 /// Idle HTTP/1.1 connections kept for one address on one thread.
-const MOST: usize = 256;
+const MOST: usize = 1024;
 /// HTTP/2 connections to one address on one thread.
 const LINKS: usize = 4;
 /// Below the keep-alive of common upstreams (nginx 75 s, Apache and gunicorn less, but they close and hyper notices).
