@@ -22,7 +22,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use super::{ProxyError, fields::Names};
 use crate::config::limits::ByteLimit;
 
-/// What hyper sends upstream. Without a body it holds nothing.
+/// What is sent upstream. Without a body it holds nothing.
 #[derive(Default)]
 pub(super) struct ClientBody(Option<Box<Flow>>);
 

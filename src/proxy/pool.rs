@@ -95,7 +95,7 @@ impl Idle {
 const MOST: usize = 1024;
 /// HTTP/2 connections to one address on one thread.
 const LINKS: usize = 4;
-/// Below the keep-alive of common upstreams (nginx 75 s, Apache and gunicorn less, but they close and hyper notices).
+/// Below the keep-alive of common upstreams (nginx 75 s, Apache and gunicorn less, but they close and we notice).
 const OLDEST: Duration = Duration::from_secs(30);
 const OLDEST_TURN: Age = 3;
 /// A third of it.
