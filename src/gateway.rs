@@ -5,7 +5,6 @@
 mod entry;
 mod leftover;
 mod respond;
-mod seen;
 
 use std::{
     any::Any,
@@ -25,7 +24,6 @@ use self::{
     entry::Entry,
     leftover::Leftover,
     respond::{Failure, Responder},
-    seen::Seen,
 };
 use crate::{
     config,
@@ -78,7 +76,6 @@ pub struct Gateway {
     admin_group: String,
     /// Set when people come by https: browsers then never come otherwise again.
     transport_security: Option<HeaderValue>,
-    seen: Seen,
 }
 
 impl Gateway {
@@ -91,7 +88,6 @@ impl Gateway {
             portal_authority: portal.url.authority(),
             admin_group: admin_group.to_owned(),
             transport_security: portal.url.secure.then(|| HeaderValue::from_static("max-age=31536000")),
-            seen: Seen::default(),
         }
     }
 
@@ -167,9 +163,8 @@ impl Gateway {
     /// Fire and forget: "last seen" is worth a write a minute, and no waiting.
     fn note_seen(&self, subject: &Subject, now: UnixMillis) {
         let Subject::Session(live) = subject else { return };
-        let account = &live.record.account;
-        if self.seen.due(account, now) {
-            let (identity, account) = (self.rooms.identity.clone(), account.clone());
+        if live.notes(now) {
+            let (identity, account) = (self.rooms.identity.clone(), live.record.account.clone());
             self.rooms.service.spawn(async move {
                 if let Err(error) = identity.seen(&account, now).await {
                     tracing::debug!(account = %account.0, %error, "last seen was not written");

@@ -29,6 +29,8 @@ pub(crate) struct Pulse {
     seen: AtomicI64,
     written: AtomicI64,
     queued: AtomicBool,
+    /// When its owner was last noted as seen.
+    noted: AtomicI64,
 }
 
 /// One write of activity.
@@ -56,7 +58,15 @@ impl Pulse {
             seen: AtomicI64::new(active_at.0),
             written: AtomicI64::new(active_at.0),
             queued: AtomicBool::new(false),
+            noted: AtomicI64::new(0),
         }
+    }
+
+    /// Whether its owner should be noted as seen now; says so once a minute.
+    pub fn notes(&self, now: UnixMillis) -> bool {
+        let before = self.noted.load(Ordering::Relaxed);
+        now.since(UnixMillis(before)) >= NOTE_EVERY
+            && self.noted.compare_exchange(before, now.0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// The last use this process knows of.
@@ -151,6 +161,9 @@ fn write_interval(idle: Duration) -> Duration {
     (idle / 4).min(Duration::from_secs(60))
 }
 
+/// "Last seen" is worth a write a minute.
+const NOTE_EVERY: Duration = Duration::from_secs(60);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,5 +220,14 @@ mod tests {
         drop(pulse);
         activity.tidy();
         assert!(activity.pulses.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_owner_is_noted_once_a_minute() {
+        let pulse = Pulse::new(&Record::for_testing(), Key([0; 32]), UnixMillis(0));
+        let at = 1_000_000;
+        let due: Vec<_> =
+            [0, 59_999, 60_000, 60_001].into_iter().map(|later| pulse.notes(UnixMillis(at + later))).collect();
+        assert_eq!(due, [true, false, true, false]);
     }
 }

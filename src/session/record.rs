@@ -122,6 +122,12 @@ pub struct Live {
 }
 
 impl Live {
+    /// Whether its owner should be noted as seen now; says so once a minute.
+    #[must_use]
+    pub fn notes(&self, now: UnixMillis) -> bool {
+        self.pulse.notes(now)
+    }
+
     /// A live session without a store, for tests of other rooms.
     #[cfg(test)]
     #[must_use]
