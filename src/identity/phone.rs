@@ -187,10 +187,12 @@ fn unparsable(error: &ParseError, chosen: Option<&Country>) -> String {
 }
 
 impl Country {
-    /// "a Kenyan number", "a number for Guernsey"
+    /// "a Kenyan number", "an Indian number", "a number for Guernsey"
     fn described(&self) -> String {
         match self.adjective {
             "" => format!("a number for {}", self.name),
+            // "a Ukrainian", "a US": with these two, a vowel does not sound like one.
+            adjective if adjective.starts_with(['A', 'E', 'I', 'O']) => format!("an {adjective} number"),
             adjective => format!("a {adjective} number"),
         }
     }

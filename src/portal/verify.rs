@@ -126,6 +126,8 @@ impl Page for Send {
         let channel = Channel::parse(&way.channel);
         let tried = channel.unwrap_or(owed.challenge.channel);
         let resend_at = owed.challenge.resend_at;
+        // Then there is no earlier message that still works.
+        let spent = owed.challenge.started.is_none() && visit.now < resend_at;
         let (identity, client) = (&visit.room.identity, &visit.view.client);
         let sent = identity.send(&mut owed.challenge, channel, client, visit.now).await;
         if !keep(visit, flow, &owed).await? {
@@ -134,6 +136,9 @@ impl Page for Send {
         match sent {
             Ok(()) => Ok(visit.to_page(&format!("login/verify?done={}", Done::Sent.name()))),
             Err(Refusal::Stale) => restart(visit, flow, &owed.to).await,
+            Err(Refusal::Throttled { until }) if spent => {
+                Ok(show(visit, &owed, &Back::wait(Alert::CodeSpent { until: until.0 }, until, visit.now)))
+            }
             Err(refusal) => Ok(show(visit, &owed, &not_sent(refusal, tried, resend_at, visit.now)?)),
         }
     }

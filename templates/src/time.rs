@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 
-/// "14:32 UTC" as `<time>`.
+/// "14:32 UTC" as `<time>`: the first whole minute that is not before it, for people are told to wait until then.
 pub(crate) fn minute(at: i64) -> Markup {
+    let at = at.saturating_add(59_999).div_euclid(60_000) * 60_000;
     let utc = Utc::of(at);
     element(at, "minute", &format!("{:02}:{:02} UTC", utc.hour, utc.minute))
 }
@@ -181,7 +182,7 @@ mod tests {
     fn a_time_carries_its_exact_moment() {
         assert_eq!(
             minute(1_777_818_730_000).into_string(),
-            r#"<time datetime="2026-05-03T14:32:10Z" title="3 May 2026, 14:32 UTC" data-show="minute">14:32 UTC</time>"#
+            r#"<time datetime="2026-05-03T14:33:00Z" title="3 May 2026, 14:33 UTC" data-show="minute">14:33 UTC</time>"#
         );
     }
 }

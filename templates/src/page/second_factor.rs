@@ -129,7 +129,7 @@ impl EnablePhone<'_> {
             }
             (form::submit("Send code"))
             @if to_a_phone {
-                p.scriptless { button.plain type="submit" name="example" value="1" formnovalidate { "Show example for this country" } }
+                p.scriptless { button.plain type="submit" name="example" value="1" formnovalidate { "Show example" } }
             }
         };
         let title = "Enable two-factor authentication";

@@ -134,7 +134,7 @@ impl Trouble<'_> {
             Self::Resting => Some(("Reload", "".into())),
             Self::RegistrationClosed => Some(("Sign in", frame.to("login").into())),
             Self::UnknownHost { .. } => frame.back.map(|back| ("Go there", back.into())),
-            Self::Forbidden { .. } if frame.person.is_some() => Some(("Back to profile", frame.to("profile").into())),
+            Self::Forbidden { name, .. } if !name.is_empty() => Some(("Back to profile", frame.to("profile").into())),
             _ => Some(("Go to the start page", frame.back.unwrap_or("/").into())),
         }
     }
@@ -319,7 +319,7 @@ impl CookiesBlocked<'_> {
     pub fn render(&self) -> Markup {
         let title = "Your browser did not send our cookie back";
         self.frame.page(
-            &Sheet::new(title, true),
+            &Sheet::new(title, false),
             &html! {
                     h1 { (title) }
                     p { "Without it, signing in would begin again and again. " (self.reason()) }
