@@ -65,6 +65,7 @@ async fn walk(program: &Program, window: &Window, pictures: bool) {
     picture("register").await;
     type_registration(window, "ada").await;
     window.press("Create account").await;
+    window.leaves("/.auth/register").await;
     if window.place().await.starts_with("/.auth/login") {
         picture("sign-in-after-registering").await;
         type_sign_in(window, "ada").await;

@@ -115,6 +115,15 @@ impl Window {
         url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()))
     }
 
+    /// Waits until the window is elsewhere.
+    pub async fn leaves(&self, path: &str) {
+        let start = std::time::Instant::now();
+        while self.place().await.starts_with(path) {
+            assert!(start.elapsed() < Duration::from_secs(10), "still at {path}: {}", self.words().await);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Pictures of the page: narrow and wide, dark and light. The page must not scroll sideways, at 320 px either.
     pub async fn pictures(&self, name: &str) {
         let folder = pictures_folder();
