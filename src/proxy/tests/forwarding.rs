@@ -333,3 +333,155 @@ async fn an_answer_before_the_end_of_an_upload_arrives() {
     let said = to_end(&mut stream).await;
     assert!(said.starts_with("HTTP/1.1 413") && said.ends_with("much"), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_body_that_waits_for_100_is_asked_for_and_arrives() {
+    let script = Script::run(|mut upstream, _| async move {
+        let head = upstream.head().await.unwrap();
+        let body = upstream.until("lo").await.unwrap();
+        upstream.echo(&format!("{head}{body}")).await;
+    })
+    .await;
+    let rig = Rig::new(open_site(script.upstream.clone()), quick()).await;
+    let mut stream = rig.open().await;
+    let head = rig.fill("POST / HTTP/1.1\r\n{host}\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut said = [0; 25];
+    tokio::io::AsyncReadExt::read_exact(&mut stream, &mut said).await.unwrap();
+    assert_eq!(&said, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(b"hello").await.unwrap();
+    let said = to_end(&mut stream).await;
+    assert!(said.starts_with("HTTP/1.1 200") && said.ends_with("hello"), "{said}");
+    assert!(!said.to_lowercase().contains("expect:"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_upstream_is_no_faster_than_its_client() {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+    let sent = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&sent);
+    let script = Script::run(move |mut upstream, _| {
+        let count = Arc::clone(&count);
+        async move {
+            upstream.head().await;
+            upstream.say("HTTP/1.1 200 OK\r\n\r\n").await;
+            let piece = vec![b'x'; 64 << 10];
+            while upstream.stream.write_all(&piece).await.is_ok() {
+                count.fetch_add(piece.len(), Ordering::SeqCst);
+            }
+        }
+    })
+    .await;
+    let rig = Rig::new(open_site(script.upstream.clone()), crate::config::limits::Limits::default()).await;
+    let mut stream = rig.open().await;
+    stream.write_all(rig.fill("GET / HTTP/1.1\r\n{host}\r\n\r\n").as_bytes()).await.unwrap();
+    let mut first = [0; 16];
+    tokio::io::AsyncReadExt::read_exact(&mut stream, &mut first).await.unwrap();
+    // Whatever the sockets hold between them; then nothing moves.
+    let (mut before, began) = (usize::MAX, std::time::Instant::now());
+    while sent.load(Ordering::SeqCst) != before {
+        assert!(began.elapsed() < std::time::Duration::from_secs(10), "{before} bytes and no end");
+        before = sent.load(Ordering::SeqCst);
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    }
+    assert!(before < 32 << 20, "{before} bytes wait for somebody who reads nothing");
+}
+
+/// Addresses of one site.
+fn several(scripts: &[&Script]) -> Upstream {
+    let addresses = scripts.iter().flat_map(|script| match &script.upstream {
+        Upstream::Servers { addresses, .. } => addresses.clone(),
+        Upstream::Demo => Vec::new(),
+    });
+    Upstream::Servers { wire: crate::config::site::Wire::Plain, addresses: addresses.collect() }
+}
+
+/// An address that refuses.
+async fn nobody() -> Upstream {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    Upstream::one(crate::config::site::Wire::Plain, "127.0.0.1", listener.local_addr().unwrap().port())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn one_address_that_answers_is_enough() {
+    let script = mirror().await;
+    let dead = [Script::beside(nobody().await), Script::beside(nobody().await)];
+    let upstream = several(&[&dead[0], &script, &dead[1]]);
+    let rig = Rig::new(open_site(upstream), quick()).await;
+    for _ in 0..20 {
+        let said = rig.ask("GET / HTTP/1.1\r\n{host}\r\n\r\n").await;
+        assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_busier_of_two_addresses_is_spared() {
+    let slow = Script::run(|mut upstream, _| async move {
+        upstream.head().await;
+        upstream.until("never").await;
+    })
+    .await;
+    let quick_one = mirror().await;
+    let rig = Rig::new(
+        open_site(several(&[&slow, &quick_one])),
+        crate::config::limits::Limits { upstream_response: std::time::Duration::from_secs(60), ..quick() },
+    )
+    .await;
+    // Each request that stays is one more on its way to the slow address; the other's are over at once.
+    let mut waiting = Vec::new();
+    let began = std::time::Instant::now();
+    while slow.accepted() == 0 {
+        assert!(began.elapsed() < std::time::Duration::from_secs(10), "the slow address is never asked");
+        let mut stream = rig.open().await;
+        stream.write_all(rig.fill("GET / HTTP/1.1\r\n{host}\r\n\r\n").as_bytes()).await.unwrap();
+        waiting.push(stream);
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    for _ in 0..20 {
+        let said = rig.ask("GET / HTTP/1.1\r\n{host}\r\n\r\n").await;
+        assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+    }
+    assert_eq!(slow.accepted(), 1, "nobody joins a queue while the other address is free");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn large_and_small_chunks_of_an_upload_arrive_byte_for_byte() {
+    let script = Script::run(|mut upstream, _| async move {
+        upstream.head().await.unwrap();
+        let mut body = String::new();
+        loop {
+            let line = upstream.until("\r\n").await.unwrap();
+            let size = usize::from_str_radix(line.trim_end(), 16).unwrap();
+            while upstream.unread() < size + 2 {
+                upstream.more().await;
+            }
+            let data = upstream.until("\r\n").await.unwrap();
+            assert_eq!(data.len(), size + 2, "a chunk is as long as it says");
+            if size == 0 {
+                break;
+            }
+            body.push_str(data.trim_end());
+        }
+        upstream.echo(&body).await;
+    })
+    .await;
+    let rig = Rig::new(open_site(script.upstream.clone()), quick()).await;
+    let sizes = [200 << 10, 1, 4096, 4097, 17, 70_000];
+    let mut stream = rig.open().await;
+    stream
+        .write_all(rig.fill("POST / HTTP/1.1\r\n{host}\r\nTransfer-Encoding: chunked\r\n\r\n").as_bytes())
+        .await
+        .unwrap();
+    let mut whole = String::new();
+    for (letter, size) in ('a'..).zip(sizes) {
+        let piece = letter.to_string().repeat(size);
+        stream.write_all(format!("{size:x}\r\n{piece}\r\n").as_bytes()).await.unwrap();
+        whole.push_str(&piece);
+    }
+    stream.write_all(b"0\r\n\r\n").await.unwrap();
+    let said = to_end(&mut stream).await;
+    assert!(said.split("\r\n\r\n").nth(1) == Some(whole.as_str()), "{} bytes came back", said.len());
+}

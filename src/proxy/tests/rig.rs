@@ -220,6 +220,11 @@ impl Script {
         Self { upstream, accepted }
     }
 
+    /// No script: somebody else's address.
+    pub fn beside(upstream: Upstream) -> Self {
+        Self { upstream, accepted: Arc::default() }
+    }
+
     pub fn accepted(&self) -> usize {
         self.accepted.load(Ordering::SeqCst)
     }
@@ -249,6 +254,16 @@ impl Upstreamed {
                 return None;
             }
         }
+    }
+
+    /// How much came and was not looked at.
+    pub fn unread(&self) -> usize {
+        self.unread.len()
+    }
+
+    /// Waits for more.
+    pub async fn more(&mut self) {
+        assert!(self.stream.read_buf(&mut self.unread).await.unwrap() > 0, "the client broke off");
     }
 
     /// What came in one piece with the last thing read.
