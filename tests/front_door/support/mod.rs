@@ -3,6 +3,7 @@
 pub mod chromium;
 pub mod client;
 pub mod clock;
+pub mod frames;
 pub mod html;
 pub mod mailbox;
 pub mod people;
