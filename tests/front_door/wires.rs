@@ -10,6 +10,7 @@ use tokio::{
 };
 
 use crate::support::{
+    PROMPTLY,
     client::{Browser, Wire},
     people::{cookie_line, site},
     program::Program,
@@ -248,4 +249,59 @@ async fn nothing_that_reframes_the_connection_is_offered_to_the_site() {
             assert_eq!(seen.field(name), None, "{offered}");
         }
     }
+}
+
+/// A client that waits for it would wait for ever if nobody answered; the upstream is not asked to.
+#[tokio::test]
+async fn a_body_that_waits_for_100_is_asked_for_and_arrives() {
+    let (upstream, program, browser) = site(|setup| setup).await;
+    for (framing, body) in [("Content-Length: 4", "body"), ("Transfer-Encoding: chunked", "4\r\nbody\r\n0\r\n\r\n")] {
+        upstream.forget();
+        let mut socket = TcpStream::connect(program.http).await.unwrap();
+        let ask = format!(
+            "POST /echo HTTP/1.1\r\nHost: localhost:{}\r\nCookie: {}\r\nAccept: */*\r\nConnection: close\r\nExpect: 100-continue\r\n{framing}\r\n\r\n",
+            program.http.port(),
+            cookie_line(&browser)
+        );
+        socket.write_all(ask.as_bytes()).await.unwrap();
+        let mut first = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
+        tokio::time::timeout(PROMPTLY, socket.read_exact(&mut first)).await.expect("100 (Continue)").unwrap();
+        assert_eq!(&first, b"HTTP/1.1 100 Continue\r\n\r\n");
+        assert!(upstream.seen().is_empty(), "nothing is whole yet");
+        socket.write_all(body.as_bytes()).await.unwrap();
+        let (came, closed) = raw::read_until_quiet(&mut socket, PROMPTLY).await;
+        assert_eq!(raw::statuses(&came), [200], "{came}");
+        assert!(came.ends_with("body") && closed, "{came}");
+        let seen = upstream.last();
+        assert_eq!((&*seen.body, seen.field("expect")), (&b"body"[..], None));
+    }
+}
+
+/// Bytes among which nothing that is lost, doubled or out of order goes unnoticed.
+pub fn unlike(count: usize) -> Vec<u8> {
+    (0..count.div_ceil(4)).flat_map(|number| u32::try_from(number).unwrap().to_be_bytes()).take(count).collect()
+}
+
+#[tokio::test]
+async fn a_chunked_upload_arrives_byte_for_byte_with_its_trailers() {
+    let (upstream, program, browser) = site(|setup| setup).await;
+    let body = unlike(200 << 10);
+    let (large, small) = body.split_at((200 << 10) - 7);
+    let head = format!(
+        "POST /echo HTTP/1.1\r\nHost: localhost:{}\r\nCookie: {}\r\nAccept: */*\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n",
+        program.http.port(),
+        cookie_line(&browser),
+        large.len()
+    );
+    let between = b"\r\n7;an=extension\r\n";
+    let end = b"\r\n0\r\nX-Sum: 7\r\nRemote_User: root\r\nX-Other: a b\r\n\r\n";
+    let ask = [head.as_bytes(), large, between, small, end].concat();
+    let (came, _) = raw::exchange(program.http, &ask, PROMPTLY).await;
+    assert_eq!(raw::statuses(&came).first(), Some(&200));
+    let seen = upstream.last();
+    assert!(seen.body == body, "{} bytes arrived, or others", seen.body.len());
+    assert_eq!(seen.field("transfer-encoding"), Some("chunked"));
+    assert_eq!(seen.field("content-length"), None);
+    let trailers: Vec<_> = seen.trailers.iter().map(|(name, value)| (name.to_lowercase(), value.as_str())).collect();
+    assert_eq!(trailers, [("x-sum".to_owned(), "7"), ("x-other".to_owned(), "a b")]);
 }
