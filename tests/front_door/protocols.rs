@@ -18,12 +18,13 @@ use crate::{
         PROMPTLY,
         client::{Browser, Wire},
         eventually,
+        frames::{Frames, frame, literal},
         people::{PASSWORD, cookie_line},
         program::{Program, Setup},
         streams::{Manner, Streams},
         upstream::Upstream,
     },
-    wires::tunnel,
+    wires::{tunnel, unlike},
 };
 
 /// The program before `url`, and Ada, signed in.
@@ -265,4 +266,87 @@ async fn what_an_upstream_never_touched_is_sent_again() {
         browser.send(Method::POST, "/last", &fields, Bytes::new()).await.expect(200);
         browser.send(Method::POST, "/", &fields, Bytes::from("x")).await.expect(200);
     }
+}
+
+/// HEADERS, and DATA that ends the stream.
+fn whole_answer(stream: u32) -> Vec<u8> {
+    [frame(1, 4, stream, &literal(":status", "200")), frame(0, 1, stream, b"the answer")].concat()
+}
+
+#[tokio::test]
+async fn early_hints_over_http2_are_never_mistaken_for_the_answer() {
+    let upstream = Frames::start(|_, stream| {
+        let early = |status: &str| {
+            frame(1, 4, stream, &[literal(":status", status), literal("link", "</a.css>; rel=preload")].concat())
+        };
+        [early("103"), early("103"), whole_answer(stream)].concat()
+    })
+    .await;
+    let (_program, browser) = before(&upstream.url).await;
+    for wire in [Wire::Http1, Wire::Http2] {
+        let mut browser = browser.clone();
+        browser.wire = wire;
+        for (method, body) in [(Method::GET, ""), (Method::POST, "body")] {
+            let reply = browser.send(method, "/", &[("accept", "*/*")], body.into()).await.expect(200);
+            assert_eq!((&*reply.text(), reply.field("link")), ("the answer", ""), "{wire:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn after_goaway_a_body_is_not_sent_again_and_what_has_none_is() {
+    // Whatever came first on it was not processed: GOAWAY, the last stream being 0, for no error.
+    fn left_untouched(number: usize, stream: u32) -> Vec<u8> {
+        if number == 0 { frame(7, 0, 0, &[0; 8]) } else { whole_answer(stream) }
+    }
+    for (method, body, status, requests) in
+        [(Method::POST, "body", 502, 1), (Method::PUT, "body", 502, 1), (Method::POST, "", 200, 2)]
+    {
+        let upstream = Frames::start(left_untouched).await;
+        let (_program, mut browser) = before(&upstream.url).await;
+        browser.send(method, "/", &[("accept", "*/*")], body.into()).await.expect(status);
+        assert_eq!(upstream.requests(), requests);
+        browser.send(Method::POST, "/", &[("accept", "*/*")], "body".into()).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_web_socket_over_http2_outlives_the_idle_timeout() {
+    async fn through(upstream: Streams) {
+        let mut setup = Setup::before(&upstream.url);
+        setup.limits = "idle_timeout = \"1s\"\n".into();
+        let (program, browser) = signed_in(setup).await;
+        let mut sender = http2(&program).await;
+        let asked = asks(Method::CONNECT, &program, &browser, "/ws").header("origin", program.origin());
+        let answer = open_by_connect(&mut sender, asked).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{}", upstream.url);
+        let mut io = TokioIo::new(hyper::upgrade::on(answer).await.unwrap());
+        // Bytes now and then, and a silence that is longer.
+        for pause in [600, 600, 2500] {
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            echoes(&mut io).await;
+        }
+    }
+    tokio::join!(through(Streams::start(prior_knowledge()).await), through(Streams::start(Manner::default()).await));
+}
+
+#[tokio::test]
+async fn a_body_of_unknown_length_arrives_chunked_at_an_upstream_of_http1() {
+    let upstream = Upstream::start().await;
+    let (program, browser) = before(&upstream.url()).await;
+    let mut sender = http2(&program).await;
+    let body = unlike(200 << 10);
+    let trailers = [("x-sum".parse().unwrap(), "7".parse().unwrap())].into_iter().collect();
+    let pieces = [&body[..150_000], &body[150_000..150_001], &[], &body[150_001..]];
+    let frames = pieces.map(|piece| Ok(Frame::data(Bytes::copy_from_slice(piece)))).into_iter();
+    let frames = futures_util::stream::iter(frames.chain([Ok(Frame::trailers(trailers))]));
+    let request = asks(Method::POST, &program, &browser, "/echo").body(StreamBody::new(frames).boxed_unsync()).unwrap();
+    let answer = sender.send_request(request).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert!(answer.into_body().collect().await.unwrap().to_bytes() == body, "other bytes came back");
+    let seen = upstream.last();
+    assert!(seen.body == body, "{} bytes arrived, or others", seen.body.len());
+    assert_eq!(seen.field("transfer-encoding"), Some("chunked"));
+    assert_eq!(seen.field("content-length"), None);
+    assert_eq!(seen.trailers, [("x-sum".to_owned(), "7".to_owned())]);
 }
