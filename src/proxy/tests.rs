@@ -4,3 +4,4 @@ mod failing;
 mod forwarding;
 mod lasting;
 mod rig;
+mod several;

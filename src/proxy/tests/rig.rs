@@ -198,6 +198,7 @@ impl Service for Door {
 /// Runs `script` for every connection, with its number (from 0).
 pub(super) struct Script {
     pub upstream: Upstream,
+    port: u16,
     accepted: Arc<AtomicUsize>,
 }
 
@@ -217,7 +218,12 @@ impl Script {
             }
         });
         let upstream = Upstream::one(Wire::Plain, "127.0.0.1", port);
-        Self { upstream, accepted }
+        Self { upstream, port, accepted }
+    }
+
+    /// Of its address.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// No script: somebody else's address.
