@@ -9,12 +9,15 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::support::{
-    client::Browser,
-    people::{PASSWORD, cookie_line, site},
-    program::{Program, Setup},
-    raw,
-    upstream::Upstream,
+use crate::{
+    pace::Peak,
+    support::{
+        client::Browser,
+        people::{PASSWORD, cookie_line, site},
+        program::{Program, Setup},
+        raw,
+        upstream::Upstream,
+    },
 };
 
 #[tokio::test]
@@ -101,13 +104,8 @@ async fn sizes_and_slowness_are_bounded() {
 #[tokio::test]
 async fn a_hundred_megabytes_pass_in_flat_memory() {
     let (_upstream, program, browser) = site(|setup| setup).await;
-    let resident = || -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", program.pid())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap().to_owned();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
-    };
     browser.clone().get("/").await.expect(200);
-    let before = resident();
+    let peak = Peak::of(&program);
     let mut socket = TcpStream::connect(program.http).await.unwrap();
     let ask = format!(
         "GET /big/104857600 HTTP/1.1\r\nHost: localhost:{}\r\nCookie: {}\r\nAccept: */*\r\nConnection: close\r\n\r\n",
@@ -124,8 +122,7 @@ async fn a_hundred_megabytes_pass_in_flat_memory() {
         total += count;
     }
     assert!(total > 104_857_600, "{total}");
-    let grown = resident().saturating_sub(before);
-    assert!(grown < 16 << 10, "memory grew by {grown} KiB");
+    assert!(peak.grown() < 16 << 20, "memory grew by {} bytes", peak.grown());
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ mod mails;
 mod metrics;
 mod near_cache;
 mod outsiders;
+mod pace;
 mod passwords;
 mod profile;
 mod protocols;

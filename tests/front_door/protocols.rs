@@ -44,10 +44,10 @@ fn prior_knowledge() -> Manner {
     Manner { http2: true, web_sockets: true, ..Manner::default() }
 }
 
-type Body = UnsyncBoxBody<Bytes, std::io::Error>;
+pub type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
 /// A connection of HTTP/2 to the program, its settings known.
-async fn http2(program: &Program) -> SendRequest<Body> {
+pub async fn http2(program: &Program) -> SendRequest<Body> {
     let socket = TcpStream::connect(program.http).await.unwrap();
     let (mut sender, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(socket)).await.unwrap();
@@ -57,11 +57,11 @@ async fn http2(program: &Program) -> SendRequest<Body> {
     sender
 }
 
-fn nothing() -> Body {
+pub fn nothing() -> Body {
     Empty::new().map_err(|never| match never {}).boxed_unsync()
 }
 
-fn asks(method: Method, program: &Program, browser: &Browser, path: &str) -> http::request::Builder {
+pub fn asks(method: Method, program: &Program, browser: &Browser, path: &str) -> http::request::Builder {
     let uri = format!("{}{path}", program.origin());
     Request::builder().method(method).uri(uri).header("cookie", cookie_line(browser)).header("accept", "*/*")
 }
