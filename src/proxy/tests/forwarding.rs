@@ -390,63 +390,6 @@ async fn an_upstream_is_no_faster_than_its_client() {
     assert!(before < 32 << 20, "{before} bytes wait for somebody who reads nothing");
 }
 
-/// Addresses of one site.
-fn several(scripts: &[&Script]) -> Upstream {
-    let addresses = scripts.iter().flat_map(|script| match &script.upstream {
-        Upstream::Servers { addresses, .. } => addresses.clone(),
-        Upstream::Demo => Vec::new(),
-    });
-    Upstream::Servers { wire: crate::config::site::Wire::Plain, addresses: addresses.collect() }
-}
-
-/// An address that refuses.
-async fn nobody() -> Upstream {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    Upstream::one(crate::config::site::Wire::Plain, "127.0.0.1", listener.local_addr().unwrap().port())
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn one_address_that_answers_is_enough() {
-    let script = mirror().await;
-    let dead = [Script::beside(nobody().await), Script::beside(nobody().await)];
-    let upstream = several(&[&dead[0], &script, &dead[1]]);
-    let rig = Rig::new(open_site(upstream), quick()).await;
-    for _ in 0..20 {
-        let said = rig.ask("GET / HTTP/1.1\r\n{host}\r\n\r\n").await;
-        assert!(said.starts_with("HTTP/1.1 200"), "{said}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn the_busier_of_two_addresses_is_spared() {
-    let slow = Script::run(|mut upstream, _| async move {
-        upstream.head().await;
-        upstream.until("never").await;
-    })
-    .await;
-    let quick_one = mirror().await;
-    let rig = Rig::new(
-        open_site(several(&[&slow, &quick_one])),
-        crate::config::limits::Limits { upstream_response: std::time::Duration::from_secs(60), ..quick() },
-    )
-    .await;
-    // Each request that stays is one more on its way to the slow address; the other's are over at once.
-    let mut waiting = Vec::new();
-    let began = std::time::Instant::now();
-    while slow.accepted() == 0 {
-        assert!(began.elapsed() < std::time::Duration::from_secs(10), "the slow address is never asked");
-        let mut stream = rig.open().await;
-        stream.write_all(rig.fill("GET / HTTP/1.1\r\n{host}\r\n\r\n").as_bytes()).await.unwrap();
-        waiting.push(stream);
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    for _ in 0..20 {
-        let said = rig.ask("GET / HTTP/1.1\r\n{host}\r\n\r\n").await;
-        assert!(said.starts_with("HTTP/1.1 200"), "{said}");
-    }
-    assert_eq!(slow.accepted(), 1, "nobody joins a queue while the other address is free");
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn large_and_small_chunks_of_an_upload_arrive_byte_for_byte() {
     let script = Script::run(|mut upstream, _| async move {

@@ -226,11 +226,6 @@ impl Script {
         self.port
     }
 
-    /// No script: somebody else's address.
-    pub fn beside(upstream: Upstream) -> Self {
-        Self { upstream, accepted: Arc::default() }
-    }
-
     pub fn accepted(&self) -> usize {
         self.accepted.load(Ordering::SeqCst)
     }
