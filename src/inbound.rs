@@ -16,13 +16,14 @@ mod reader;
 pub mod target;
 #[cfg(test)]
 mod wire;
+mod written;
 
 use std::{net::SocketAddr, sync::Arc};
 
 use http::Method;
 use hyper::body::Incoming;
 
-pub use self::{forwarded::Forwarded, reader::Reader};
+pub use self::{fetch::Asks, forwarded::Forwarded, reader::Reader, written::Written};
 
 /// The client sent something that can be read in two ways or in none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -113,13 +114,21 @@ pub struct View {
     pub client: Client,
     /// The same for upstreams.
     pub forwarded: Arc<Forwarded>,
-    /// What kind of answer the asker can use.
-    pub wants: Wants,
     /// What the browser says about the request's origin.
     pub fetch: Fetch,
+    /// See [`View::wants`].
+    pub asks: Asks,
     /// The protocols of `Upgrade` that may be offered to the upstream (`websocket`): asked for properly, and never
     /// `h2c`, `HTTP/…` or `TLS/…`. `None`: `Upgrade` and `HTTP2-Settings` do not travel.
     pub upgrade: Option<Arc<str>>,
+}
+
+impl View {
+    /// What kind of answer the asker can use.
+    #[must_use]
+    pub fn wants(&self) -> Wants {
+        if self.upgrade.is_some() { Wants::Program } else { fetch::wants(&self.method, &self.fetch, &self.asks) }
+    }
 }
 
 /// 16 hex digits.

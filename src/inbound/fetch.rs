@@ -2,31 +2,40 @@
 
 use std::sync::Arc;
 
-use http::{
-    HeaderMap, HeaderName, Method,
-    header::{ACCEPT, CONTENT_TYPE, UPGRADE},
-};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::{Fetch, Wants, framing::tokens};
+use super::{Fetch, Wants, framing::members};
 
-/// Fetch metadata and `Origin`.
-pub(super) fn of(fields: &HeaderMap) -> Fetch {
-    let mut fetch = Fetch::default();
-    // One look at each name instead of four searches: most programs send none of them.
-    for name in fields.keys() {
-        let place = match name.as_str() {
-            "sec-fetch-site" => &mut fetch.site,
-            "sec-fetch-mode" => &mut fetch.mode,
-            "sec-fetch-dest" => &mut fetch.dest,
-            "origin" => &mut fetch.origin,
-            _ => continue,
-        };
-        *place = one(fields, name);
-    }
-    fetch
+/// What a refusal is made after; most requests are not refused, so it is read only then.
+#[derive(Clone, Debug, Default)]
+pub struct Asks {
+    upgrade: bool,
+    /// `X-Requested-With` was sent.
+    by_script: bool,
+    content_type: Option<HeaderValue>,
+    /// One line for each that was sent.
+    accept: Vec<HeaderValue>,
 }
 
-const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
+/// Fetch metadata and `Origin`, and what a refusal is made after.
+pub(super) fn of(fields: &HeaderMap) -> (Fetch, Asks) {
+    let (mut fetch, mut asks) = (Fetch::default(), Asks::default());
+    // One look at each name instead of a search for each that matters: most programs send none of them.
+    for name in fields.keys() {
+        match name.as_str() {
+            "sec-fetch-site" => fetch.site = one(fields, name),
+            "sec-fetch-mode" => fetch.mode = one(fields, name),
+            "sec-fetch-dest" => fetch.dest = one(fields, name),
+            "origin" => fetch.origin = one(fields, name),
+            "upgrade" => asks.upgrade = true,
+            "x-requested-with" => asks.by_script = true,
+            "content-type" => asks.content_type = fields.get(name).cloned(),
+            "accept" => asks.accept = fields.get_all(name).iter().cloned().collect(),
+            _ => {}
+        }
+    }
+    (fetch, asks)
+}
 
 /// `None` when not sent; what is sent twice, too long or not text becomes `""`, which equals nothing that is asked for.
 fn one(fields: &HeaderMap, name: &HeaderName) -> Option<Arc<str>> {
@@ -40,13 +49,13 @@ fn one(fields: &HeaderMap, name: &HeaderName) -> Option<Arc<str>> {
 }
 
 /// DESIGN, "Unauthenticated".
-pub(super) fn wants(method: &Method, fields: &HeaderMap, fetch: &Fetch) -> Wants {
-    if fields.contains_key(UPGRADE) || content_type(fields).starts_with("application/grpc") {
+pub(super) fn wants(method: &Method, fetch: &Fetch, asks: &Asks) -> Wants {
+    if asks.upgrade || asks.content_type().starts_with("application/grpc") {
         return Wants::Program;
     }
     let reads = *method == Method::GET || *method == Method::HEAD;
     let metadata = fetch.site.is_some() || fetch.mode.is_some() || fetch.dest.is_some();
-    if metadata { by_metadata(method, reads, fetch) } else { by_accept(method, reads, fields) }
+    if metadata { by_metadata(method, reads, fetch) } else { by_accept(method, reads, asks) }
 }
 
 fn by_metadata(method: &Method, reads: bool, fetch: &Fetch) -> Wants {
@@ -62,34 +71,36 @@ fn by_metadata(method: &Method, reads: bool, fetch: &Fetch) -> Wants {
 }
 
 /// Browsers send fetch metadata only to https and loopback; elsewhere `Accept` has to tell.
-fn by_accept(method: &Method, reads: bool, fields: &HeaderMap) -> Wants {
-    if fields.contains_key(X_REQUESTED_WITH) || !prefers_html(fields) {
+fn by_accept(method: &Method, reads: bool, asks: &Asks) -> Wants {
+    if asks.by_script || !asks.prefer_html() {
         return Wants::Program;
     }
     let form = ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"];
-    match content_type(fields) {
+    match asks.content_type() {
         _ if reads => Wants::Document,
         sent if *method == Method::POST && form.contains(&sent.as_str()) => Wants::FormPost,
         _ => Wants::Program,
     }
 }
 
-/// The media type without its parameters, lower case; empty when there is none.
-fn content_type(fields: &HeaderMap) -> String {
-    let sent = fields.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    sent.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
-}
-
-/// Whether HTML is named, and nothing else that is named counts more or, at the same weight, comes first.
-fn prefers_html(fields: &HeaderMap) -> bool {
-    let mut best: Option<(u16, bool)> = None;
-    for member in tokens(fields, &ACCEPT) {
-        let (weight, html) = weighed(member);
-        if weight > best.map_or(0, |(weight, _)| weight) {
-            best = Some((weight, html));
-        }
+impl Asks {
+    /// The media type without its parameters, lower case; empty when there is none.
+    fn content_type(&self) -> String {
+        let sent = self.content_type.as_ref().and_then(|value| value.to_str().ok()).unwrap_or("");
+        sent.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
     }
-    best.is_some_and(|(_, html)| html)
+
+    /// Whether HTML is named, and nothing else that is named counts more or, at the same weight, comes first.
+    fn prefer_html(&self) -> bool {
+        let mut best: Option<(u16, bool)> = None;
+        for member in members(self.accept.iter()) {
+            let (weight, html) = weighed(member);
+            if weight > best.map_or(0, |(weight, _)| weight) {
+                best = Some((weight, html));
+            }
+        }
+        best.is_some_and(|(_, html)| html)
+    }
 }
 
 /// The weight of one member of `Accept` in thousandths, and whether it is HTML.
@@ -124,7 +135,8 @@ mod tests {
         for (name, value) in fields {
             map.append(HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
         }
-        wants(&Method::try_from(method).unwrap(), &map, &of(&map))
+        let (fetch, asks) = of(&map);
+        wants(&Method::try_from(method).unwrap(), &fetch, &asks)
     }
 
     type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], Wants);
@@ -173,6 +185,7 @@ mod tests {
     #[test]
     fn what_is_sent_twice_equals_nothing() {
         let mut map = HeaderMap::new();
+        let of = |map: &HeaderMap| of(map).0;
         assert_eq!(of(&map).origin, None);
         map.append("origin", "http://a".parse().unwrap());
         assert_eq!(of(&map).origin.as_deref(), Some("http://a"));

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use http::{
-    HeaderMap, Method, Version,
+    HeaderMap, HeaderValue, Method, Version,
     header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE},
     request::Parts,
 };
@@ -91,9 +91,12 @@ fn is(wanted: &str) -> impl Fn(&str) -> bool {
 
 /// The comma-separated members of a field, over all its lines; lines that are not text are left out.
 pub(super) fn tokens<'a>(fields: &'a HeaderMap, name: &http::HeaderName) -> impl Iterator<Item = &'a str> {
-    fields
-        .get_all(name)
-        .iter()
+    members(fields.get_all(name).iter())
+}
+
+/// The comma-separated members of a field's lines.
+pub(super) fn members<'a>(lines: impl Iterator<Item = &'a HeaderValue>) -> impl Iterator<Item = &'a str> {
+    lines
         .filter_map(|line| line.to_str().ok())
         .flat_map(|line| line.split(','))
         .map(str::trim)

@@ -11,7 +11,7 @@ use std::sync::{
 use http::{Method, request::Parts};
 use ipnet::IpNet;
 
-use super::{Connection, Malformed, RequestId, View, Wants, client, fetch, framing, target};
+use super::{Connection, Malformed, RequestId, View, client, fetch, framing, target};
 use crate::world::{Entropy, NoEntropy};
 
 /// Reads requests. One per process; clones share the list of peers already warned about.
@@ -42,14 +42,9 @@ impl Reader {
         let (client, secure) = self.believed.read(&parts.headers, connection)?;
         let (authority, forwarded) = connection.known.of(parts, &client, connection.peer.ip(), secure)?;
         let target = target::of(parts)?;
-        let fetch = fetch::of(&parts.headers);
+        let (fetch, asks) = fetch::of(&parts.headers);
         let upgrade = framing::upgrade(parts);
-        // Whoever waits for a tunnel can use no page.
-        let wants = match &upgrade {
-            Some(_) => Wants::Program,
-            None => fetch::wants(&method, &parts.headers, &fetch),
-        };
-        Ok(View { id: self.ids.next(), method, authority, secure, target, client, forwarded, wants, fetch, upgrade })
+        Ok(View { id: self.ids.next(), method, authority, secure, target, client, forwarded, fetch, asks, upgrade })
     }
 
     /// A reference for a request that could not be read.

@@ -32,7 +32,7 @@ impl Room {
             return self.problem(Some(view), &Problem::NotFound);
         }
         let login = self.login_for(view);
-        match view.wants {
+        match view.wants() {
             Wants::Document => match hops::count(view, fields, self.clock.now()) {
                 Hop::Onward(cookie) => respond::with_cookie(respond::see_other(&login), cookie),
                 Hop::Loop(cookie) => respond::with_cookie(self.cookies_blocked(view, &login), cookie),
@@ -68,7 +68,7 @@ impl Room {
     /// Signed in, but the place asks for a second factor and there is none.
     pub(super) fn step_up_first(&self, view: &View, name: &str) -> Answer {
         let page = format!("second-factor?reason=wanted&return_to={}", encoded(&self.target(view)));
-        match view.wants {
+        match view.wants() {
             Wants::Document if self.on_portal_host(view) => respond::see_other(&self.to(&page)),
             Wants::Document => respond::see_other(&self.url_to(&page)),
             Wants::Frame | Wants::FormPost => self.problem(
@@ -89,7 +89,7 @@ impl Room {
         let trouble = trouble(problem);
         let status = StatusCode::from_u16(trouble.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let reference = view.map_or("", |view| view.id.as_str());
-        let answer = if view.is_some_and(|view| view.wants == Wants::Program) {
+        let answer = if view.is_some_and(|view| view.wants() == Wants::Program) {
             respond::problem_json(status, &detail(problem), reference)
         } else {
             self.trouble_page(view, status, trouble)

@@ -266,7 +266,7 @@ const QUERY_VALUE: &percent_encoding::AsciiSet =
 pub(super) mod tests {
     use std::sync::Arc;
 
-    use crate::inbound::{Authority, Client, Fetch, Forwarded, RequestId, Target, View, Wants};
+    use crate::inbound::{Asks, Authority, Client, Fetch, Forwarded, RequestId, Target, View};
 
     /// A request's view with the given origin facts.
     pub(crate) fn view(authority: &str, secure: bool, origin: Option<&str>, site: Option<&str>) -> View {
@@ -282,8 +282,8 @@ pub(super) mod tests {
             secure,
             target: Target { raw: "/".into(), path: "/".into(), query: None, ambiguous: Vec::new() },
             client,
-            wants: Wants::FormPost,
             fetch: Fetch { site: site.map(Arc::from), mode: None, dest: None, origin: origin.map(Arc::from) },
+            asks: Asks::default(),
             upgrade: None,
         }
     }

@@ -8,12 +8,15 @@ use std::borrow::Cow;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
-use crate::config::identity::IdentityFields;
+use crate::{config::identity::IdentityFields, inbound::Written};
 
 /// Where fields are put: a map, or the very bytes that are sent.
 pub(super) trait Sink {
     /// One more line.
     fn put(&mut self, name: &HeaderName, value: &HeaderValue);
+
+    /// More lines, written before.
+    fn put_all(&mut self, written: &Written);
 
     /// One more line, unless `text` cannot be a value.
     fn put_text(&mut self, name: &HeaderName, text: &str);
@@ -22,6 +25,12 @@ pub(super) trait Sink {
 impl Sink for HeaderMap {
     fn put(&mut self, name: &HeaderName, value: &HeaderValue) {
         self.append(name, value.clone());
+    }
+
+    fn put_all(&mut self, written: &Written) {
+        for (name, value) in written.fields() {
+            self.append(name, value.clone());
+        }
     }
 
     fn put_text(&mut self, name: &HeaderName, text: &str) {

@@ -6,24 +6,12 @@
 use http::HeaderName;
 
 use super::fields::Sink;
-use crate::inbound::{Forwarded, View};
+use crate::inbound::View;
 
 /// Puts all of them.
 pub(super) fn put(view: &View, sink: &mut impl Sink) {
-    let Forwarded { chain, addresses, client, host, port } = &*view.forwarded;
-    sink.put(&FORWARDED, chain);
-    sink.put(&FORWARDED_FOR, addresses);
-    sink.put_text(&FORWARDED_PROTO, if view.secure { "https" } else { "http" });
-    sink.put(&FORWARDED_HOST, host);
-    sink.put(&FORWARDED_PORT, port);
-    sink.put(&REAL_IP, client);
+    sink.put_all(&view.forwarded.written);
     sink.put_text(&REQUEST_ID, view.id.as_str());
 }
 
-const FORWARDED: HeaderName = http::header::FORWARDED;
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
-const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -36,6 +36,7 @@ use super::{
     body::{ClientBody, Fault},
     fields::Sink,
 };
+use crate::inbound::Written;
 
 /// A socket, or TLS on one.
 pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -341,6 +342,10 @@ impl<'a> Wire<'a> {
 impl Sink for Wire<'_> {
     fn put(&mut self, name: &HeaderName, value: &HeaderValue) {
         self.line(name, value.as_bytes());
+    }
+
+    fn put_all(&mut self, written: &Written) {
+        self.0.extend_from_slice(written.lines());
     }
 
     fn put_text(&mut self, name: &HeaderName, text: &str) {

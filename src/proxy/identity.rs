@@ -17,18 +17,10 @@ pub(super) fn put(
     sink: &mut impl Sink,
 ) {
     let Subject::Session(live) = subject else { return };
-    let told = live.record.told();
-    let assertion = names.assertion.as_ref().and_then(|_| assertions.field(&live.record, site.index));
-    for (name, value) in [
-        (&names.user, &told.user),
-        (&names.name, &told.name),
-        (&names.email, &told.email),
-        (&names.id, &told.id),
-        (&names.groups, &told.groups),
-        (&names.assertion, &assertion),
-    ] {
-        if let (Some(name), Some(value)) = (name, value) {
-            sink.put(name, value);
-        }
+    sink.put_all(live.record.told(names));
+    if let Some(name) = &names.assertion
+        && let Some(assertion) = assertions.field(&live.record, site.index)
+    {
+        sink.put(name, &assertion);
     }
 }

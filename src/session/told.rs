@@ -1,4 +1,4 @@
-//! What sites are told of a person, ready to be sent: made once for a record, whatever names the fields have.
+//! What sites are told of a person, ready to be sent: made once for a record.
 //!
 //! Values are UTF-8 without control bytes; what would be empty is absent.
 
@@ -7,25 +7,11 @@ use std::sync::OnceLock;
 use http::HeaderValue;
 
 use super::record::Record;
-
-/// The values of the identity fields.
-#[derive(Clone, Debug, Default)]
-pub struct Told {
-    /// Username.
-    pub user: Option<HeaderValue>,
-    /// Full name.
-    pub name: Option<HeaderValue>,
-    /// Only once confirmed.
-    pub email: Option<HeaderValue>,
-    /// Comma separated.
-    pub groups: Option<HeaderValue>,
-    /// `sub`
-    pub id: Option<HeaderValue>,
-}
+use crate::{config::identity::IdentityFields, inbound::Written};
 
 /// Follows from the rest of its record: it takes no part in comparisons, and a copy, which may be changed, begins without.
 #[derive(Debug, Default)]
-pub(crate) struct Once(OnceLock<Told>);
+pub(crate) struct Once(OnceLock<Written>);
 
 impl Clone for Once {
     fn clone(&self) -> Self {
@@ -42,14 +28,17 @@ impl PartialEq for Once {
 impl Eq for Once {}
 
 impl Record {
-    /// The person in words that fields can carry.
-    pub fn told(&self) -> &Told {
-        self.told.0.get_or_init(|| Told {
-            user: value(&self.username),
-            name: value(&self.name),
-            email: self.email.as_deref().and_then(value),
-            groups: value(&groups(&self.groups)),
-            id: value(&self.account.0),
+    /// The person, in the identity fields but the assertion. `names`: always the same in one process.
+    pub fn told(&self, names: &IdentityFields) -> &Written {
+        self.told.0.get_or_init(|| {
+            let values = [
+                (&names.user, value(&self.username)),
+                (&names.name, value(&self.name)),
+                (&names.email, self.email.as_deref().and_then(value)),
+                (&names.id, value(&self.account.0)),
+                (&names.groups, value(&groups(&self.groups))),
+            ];
+            Written::of(values.into_iter().filter_map(|(name, value)| Some((name.clone()?, value?))))
         })
     }
 }
@@ -79,12 +68,19 @@ mod tests {
 
     #[test]
     fn a_changed_copy_tells_its_own() {
+        let names = IdentityFields::default();
+        let said = |record: &Record| {
+            let fields = record.told(&names).fields().iter();
+            fields.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect::<Vec<_>>()
+        };
         let record = Record::for_testing();
-        assert_eq!(record.told().groups.as_ref().unwrap(), "staff");
+        assert!(said(&record).contains(&"remote-groups: staff".to_owned()));
         let mut changed = record.clone();
         changed.groups = vec!["board".into(), "a,b".into(), "staff".into()];
         changed.email = None;
-        assert_eq!(changed.told().groups.as_ref().unwrap(), "board,staff");
-        assert_eq!(changed.told().email, None);
+        assert_eq!(
+            said(&changed),
+            ["remote-user: ada", "remote-name: Ada Lovelace", "remote-id: id-of-ada", "remote-groups: board,staff"]
+        );
     }
 }
