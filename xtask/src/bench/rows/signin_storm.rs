@@ -24,7 +24,7 @@ pub(super) fn measure(bench: &Bench) -> Result<Section, Failure> {
         node.add(bench, &format!("person{number}"))?;
     }
     let seconds = bench.options.seconds.max(3);
-    let idle = bench.options.sized(10_000, 500);
+    let idle = bench.options.sized(9_000, 500);
     let _crowd = crowd(bench, &node.front, &node.front.url("/"), idle)?;
     let (mut calm, mut stormy, mut outcomes) = (Vec::new(), Vec::new(), [0.0; 3]);
     let mut failed = 0.0;
