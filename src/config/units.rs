@@ -38,12 +38,12 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// `"32KiB"`, `"10MB"`, `"512"` (bytes).
 /// `"10m"`; `"off"` is none.
 pub(super) fn duration_or_off(text: &str) -> Result<Option<Duration>, String> {
     if text == "off" { Ok(None) } else { duration(text).map(Some) }
 }
 
+/// `"32KiB"`, `"10MB"`, `"512"` (bytes).
 pub(super) fn bytes(text: &str) -> Result<u64, String> {
     let wrong = || format!("`{text}` is no size: write it like \"512\", \"32KiB\" or \"10MB\"");
     let text = text.trim();

@@ -170,7 +170,7 @@ impl Body for Download {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.source.is_over()
+        self.broken.is_none() && self.source.is_over()
     }
 
     fn size_hint(&self) -> SizeHint {

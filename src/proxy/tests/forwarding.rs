@@ -118,6 +118,26 @@ async fn bodies_and_trailers_arrive_whole_and_clean() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_connection_that_took_an_upload_is_used_again() {
+    let script = Script::run(|mut upstream, _| async move {
+        while upstream.head().await.is_some() {
+            let body = upstream.until("end").await.unwrap();
+            upstream.echo(&body.len().to_string()).await;
+        }
+    })
+    .await;
+    let rig = Rig::new(open_site(script.upstream.clone()), quick()).await;
+    for length in [3, 4_096, 4_097, 20_000, 3] {
+        let head = format!("POST / HTTP/1.1\r\n{{host}}\r\nContent-Length: {length}\r\n\r\n");
+        let mut stream = rig.open().await;
+        stream.write_all(rig.fill(&head).as_bytes()).await.unwrap();
+        stream.write_all(format!("{}end", "x".repeat(length - 3)).as_bytes()).await.unwrap();
+        assert!(to_end(&mut stream).await.ends_with(&length.to_string()));
+    }
+    assert_eq!(script.accepted(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_empty_post_says_its_length() {
     let script = mirror().await;
     let rig = Rig::new(open_site(script.upstream.clone()), quick()).await;
