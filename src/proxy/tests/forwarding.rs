@@ -310,7 +310,7 @@ async fn an_upload_goes_on_while_nobody_reads_its_answer() {
         tokio::join!(answer, upload);
     })
     .await;
-    let rig = Rig::new(open_site(script.upstream.clone()), quick()).await;
+    let rig = Rig::new(open_site(script.upstream.clone()), crate::config::limits::Limits::default()).await;
     let mut stream = rig.open().await;
     let head = rig.fill(&format!("POST / HTTP/1.1\r\n{{host}}\r\nContent-Length: {UPLOAD}\r\n\r\n"));
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -328,12 +328,13 @@ async fn an_answer_waits_for_its_upload_as_long_as_that_moves() {
         upstream.say("thanks").await;
     })
     .await;
-    let limits = crate::config::limits::Limits { upstream_stall: std::time::Duration::from_millis(400), ..quick() };
+    let second = std::time::Duration::from_secs(1);
+    let limits = crate::config::limits::Limits { upstream_stall: second, idle_timeout: 5 * second, ..quick() };
     let rig = Rig::new(open_site(script.upstream.clone()), limits).await;
     let mut stream = rig.open().await;
     stream.write_all(rig.fill("POST / HTTP/1.1\r\n{host}\r\nContent-Length: 9\r\n\r\n").as_bytes()).await.unwrap();
     for piece in ["on", "ce", "up", "end"] {
-        tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+        tokio::time::sleep(second * 2 / 5).await;
         stream.write_all(piece.as_bytes()).await.unwrap();
     }
     assert!(to_end(&mut stream).await.ends_with("thanks"));
