@@ -3,6 +3,8 @@
 //! Hashes are Argon2id PHC strings (OWASP Password Storage Cheat Sheet; RFC 9106). A name that nobody has costs one
 //! verification all the same, and every failure costs the same work ([`Hasher::compare`]).
 
+mod workers;
+
 use std::{
     hint::black_box,
     sync::{
@@ -14,12 +16,13 @@ use std::{
 };
 
 use argon2::{
-    Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
-    password_hash::phc::{PasswordHash, Salt},
+    Algorithm, Argon2, Params, Version,
+    password_hash::phc::{Output, ParamsString, PasswordHash, Salt},
 };
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use self::workers::{Memory, Workers};
 use super::Refusal;
 use crate::{config, world::Entropy};
 
@@ -33,6 +36,7 @@ pub(super) struct Hasher {
     places: Arc<Semaphore>,
     /// Running.
     turns: Arc<Semaphore>,
+    workers: Workers,
     /// How many turns were taken, for tests of who costs how much.
     #[cfg(test)]
     pub(super) taken: Arc<std::sync::atomic::AtomicUsize>,
@@ -66,6 +70,7 @@ impl Hasher {
             params,
             places: Arc::new(Semaphore::new(turns + QUEUE)),
             turns: Arc::new(Semaphore::new(turns)),
+            workers: Workers::default(),
             #[cfg(test)]
             taken: Arc::default(),
         }
@@ -89,23 +94,20 @@ impl Hasher {
     /// and the stand-in for unknown names costs the new settings: time would tell who has an account. So a failure is
     /// topped up to the dearest hash met: cheaper old ones to the settings, and where the settings were lowered,
     /// unknown names to what old ones still cost (from the first of those on; a restart forgets it).
-    fn compare(&self, password: &SecretString, hash: &str) -> (Verified, u64) {
-        let verified = verify(&self.params, password, hash);
+    fn compare(&self, password: &SecretString, hash: &str, memory: &mut Memory) -> (Verified, u64) {
+        let verified = verify(&self.params, password, hash, memory);
         let spent = work_of(hash);
         let dearest = self.dearest.fetch_max(spent, Ordering::Relaxed).max(spent);
-        let topped_up = if verified == Verified::Wrong { self.top_up(password, dearest - spent) } else { 0 };
+        let topped_up = if verified == Verified::Wrong { self.top_up(password, dearest - spent, memory) } else { 0 };
         (verified, spent + topped_up)
     }
 
     /// Works for nothing, in as much memory as the settings allow; says how much it was.
-    fn top_up(&self, password: &SecretString, owed: u64) -> u64 {
+    fn top_up(&self, password: &SecretString, owed: u64, memory: &mut Memory) -> u64 {
         let Some(params) = self.made_up_of(owed) else { return 0 };
         let mut wasted = [0; 32];
-        let made = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone()).hash_password_into(
-            password.expose_secret().as_bytes(),
-            &[0; 16],
-            &mut wasted,
-        );
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
+        let made = memory.fill(&argon2, password.expose_secret().as_bytes(), &[0; 16], &mut wasted);
         black_box(wasted);
         if made.is_ok() { work(&params) } else { 0 }
     }
@@ -124,28 +126,32 @@ impl Place {
         let salt: [u8; 16] = entropy.bytes()?;
         let params = self.hasher.params.clone();
         let password = password.clone();
-        self.run(move || hash(params, &password, salt)).await?
+        self.turn(move |memory| hash_in(memory, params, &password, salt)).await?
     }
 
     /// Compares a password (already in NFC) with a hash; every failure costs the same.
     pub(super) async fn verify(&self, password: &SecretString, hash: String) -> Result<Verified, Refusal> {
         let hasher = self.hasher.clone();
         let password = password.clone();
-        self.run(move || hasher.compare(&password, &hash).0).await
+        self.turn(move |memory| hasher.compare(&password, &hash, memory).0).await
     }
 
     /// Waits for a turn and runs costly work beside the runtime's threads.
     pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
+        self.turn(|_| work()).await
+    }
+
+    async fn turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Memory) -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
         let turn = Arc::clone(&self.hasher.turns).acquire_owned().await.map_err(internal)?;
         #[cfg(test)]
         self.hasher.taken.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        tokio::task::spawn_blocking(move || {
-            // The turn ends with the work, even when whoever asked went away meanwhile.
-            let _turn = turn;
-            work()
-        })
-        .await
-        .map_err(internal)
+        // The turn ends with the work, even when whoever asked went away meanwhile.
+        let work = move |memory: &mut Memory| (work(memory), turn);
+        let (found, _turn) = self.hasher.workers.run(work).await.map_err(internal)?;
+        Ok(found)
     }
 }
 
@@ -156,16 +162,28 @@ pub(super) fn params(settings: &config::password::Password) -> Params {
 }
 
 pub(super) fn hash(params: Params, password: &SecretString, salt: [u8; 16]) -> Result<String, Refusal> {
-    let salt = Salt::new(&salt).map_err(internal)?;
-    let hash: PasswordHash = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-        .hash_password_with_salt(password.expose_secret().as_bytes(), &salt)
-        .map_err(internal)?;
+    hash_in(&mut Memory::default(), params, password, salt)
+}
+
+fn hash_in(memory: &mut Memory, params: Params, password: &SecretString, salt: [u8; 16]) -> Result<String, Refusal> {
+    let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+    let written = ParamsString::try_from(&params).map_err(internal)?;
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    memory.fill(&argon2, password.expose_secret().as_bytes(), &salt, &mut output).map_err(internal)?;
+    let hash = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: written,
+        salt: Some(Salt::new(&salt).map_err(internal)?),
+        hash: Some(Output::new(&output).map_err(internal)?),
+    };
     Ok(hash.to_string())
 }
 
-fn verify(params: &Params, password: &SecretString, hash: &str) -> Verified {
+fn verify(params: &Params, password: &SecretString, hash: &str, memory: &mut Memory) -> Verified {
     let Ok(parsed) = PasswordHash::new(hash) else { return Verified::Wrong };
-    if Argon2::default().verify_password(password.expose_secret().as_bytes(), &parsed).is_err() {
+    // `Output` compares in constant time.
+    if parsed.hash.is_none() || again(&parsed, password, memory) != parsed.hash {
         return Verified::Wrong;
     }
     let as_set = parsed.algorithm.as_str() == "argon2id"
@@ -173,6 +191,17 @@ fn verify(params: &Params, password: &SecretString, hash: &str) -> Verified {
             (used.m_cost(), used.t_cost(), used.p_cost()) == (params.m_cost(), params.t_cost(), params.p_cost())
         });
     if as_set { Verified::Right } else { Verified::Outdated }
+}
+
+/// What that hash would be for this password; `None` for what is no Argon2 hash.
+fn again(hash: &PasswordHash, password: &SecretString, memory: &mut Memory) -> Option<Output> {
+    let algorithm = Algorithm::try_from(hash.algorithm.as_str()).ok()?;
+    let version = hash.version.map_or(Ok(Version::default()), Version::try_from).ok()?;
+    let argon2 = Argon2::new(algorithm, version, Params::try_from(hash).ok()?);
+    let mut output = [0; Output::MAX_LENGTH];
+    let output = output.get_mut(..hash.hash.as_ref()?.len())?;
+    memory.fill(&argon2, password.expose_secret().as_bytes(), hash.salt.as_ref()?, output).ok()?;
+    Output::new(output).ok()
 }
 
 /// KiB times passes: what time follows, whatever the lanes (they run one after the other here).
@@ -209,7 +238,7 @@ mod tests {
         assert_eq!(ours.params, theirs.params);
         assert_eq!(ours.salt.unwrap().len(), theirs.salt.unwrap().len());
         assert_eq!(ours.hash.unwrap().len(), theirs.hash.unwrap().len());
-        assert_eq!(verify(&hasher.params, &"something else".into(), &nobodys), Verified::Wrong);
+        assert_eq!(verify(&hasher.params, &"something else".into(), &nobodys, &mut Memory::default()), Verified::Wrong);
     }
 
     #[test]
@@ -217,10 +246,10 @@ mod tests {
         let hasher = Hasher::new(&settings());
         let password: SecretString = "violet-tram-undid-47".into();
         let current = hash(hasher.params.clone(), &password, [7; 16]).unwrap();
-        assert_eq!(verify(&hasher.params, &password, &current), Verified::Right);
+        assert_eq!(verify(&hasher.params, &password, &current, &mut Memory::default()), Verified::Right);
         let older = hash(Params::new(64, 1, 1, None).unwrap(), &password, [7; 16]).unwrap();
-        assert_eq!(verify(&hasher.params, &password, &older), Verified::Outdated);
-        assert_eq!(verify(&hasher.params, &password, "no hash at all"), Verified::Wrong);
+        assert_eq!(verify(&hasher.params, &password, &older, &mut Memory::default()), Verified::Outdated);
+        assert_eq!(verify(&hasher.params, &password, "no hash at all", &mut Memory::default()), Verified::Wrong);
     }
 
     #[test]
@@ -231,15 +260,15 @@ mod tests {
         {
             let hasher = Hasher::new(&settings());
             let older = hash(Params::new(memory, passes, 1, None).unwrap(), &password, [7; 16]).unwrap();
-            let (verified, known) = hasher.compare(&wrong, &older);
-            let (_, unknown) = hasher.compare(&wrong, &hasher.nobodys());
-            let (_, no_hash) = hasher.compare(&wrong, "no hash at all");
+            let (verified, known) = hasher.compare(&wrong, &older, &mut Memory::default());
+            let (_, unknown) = hasher.compare(&wrong, &hasher.nobodys(), &mut Memory::default());
+            let (_, no_hash) = hasher.compare(&wrong, "no hash at all", &mut Memory::default());
             assert_eq!(verified, Verified::Wrong);
             assert!(known >= work(&hasher.params) - 8, "{known} for {memory} x {passes}");
             // A pass more or less of a few KiB is what whole passes cannot say.
             assert!(known.abs_diff(unknown) <= 8, "{known}, {unknown} for {memory} x {passes}");
             assert!(no_hash.abs_diff(unknown) <= 8, "{no_hash}, {unknown}");
-            let (right, once) = hasher.compare(&password, &older);
+            let (right, once) = hasher.compare(&password, &older, &mut Memory::default());
             assert!(right != Verified::Wrong && once == u64::from(memory) * u64::from(passes), "nothing is owed");
         }
     }

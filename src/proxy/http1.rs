@@ -15,11 +15,12 @@ use std::{
     fmt,
     future::poll_fn,
     io,
+    mem::MaybeUninit,
     pin::Pin,
     task::{Context, Poll, Waker, ready},
 };
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use http::{HeaderName, HeaderValue, Method, StatusCode, response::Parts};
 use http_body::{Frame, SizeHint};
 use tokio::{
@@ -229,7 +230,7 @@ impl Http1 {
         let Framing::Length(left) = framing else { return None };
         let length = usize::try_from(*left).ok().filter(|&length| length <= self.input.len())?;
         *left = 0;
-        Some(cut(&mut self.input, length))
+        Some(self.input.split_to(length).freeze())
     }
 
     fn broken<T>(&mut self, framing: &mut Framing, why: impl Into<Unreadable>) -> Poll<Option<Result<T, Unreadable>>> {
@@ -253,17 +254,25 @@ impl Http1 {
 
     /// Lets go of what a large body took.
     pub fn shrink(&mut self) {
-        self.out.shrink();
-        if self.want > READ {
+        if self.want > READ || self.input.capacity() > READ {
             self.want = READ;
             self.input = BytesMut::new();
         }
     }
 
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        self.input.reserve(self.want);
-        let room = self.input.capacity() - self.input.len();
-        let came = ready!(poll_read_buf(Pin::new(&mut *self.io), cx, &mut self.input))?;
+        let (came, room) = if self.want == READ {
+            // Read aside: of thousands of connections that wait for their answers, none holds room for what has not come.
+            let mut room = [MaybeUninit::uninit(); READ];
+            let mut buffer = ReadBuf::uninit(&mut room);
+            ready!(Pin::new(&mut *self.io).poll_read(cx, &mut buffer))?;
+            self.input.extend_from_slice(buffer.filled());
+            (buffer.filled().len(), READ)
+        } else {
+            self.input.reserve(self.want);
+            let room = self.input.capacity() - self.input.len();
+            (ready!(poll_read_buf(Pin::new(&mut *self.io), cx, &mut self.input))?, room)
+        };
         if came == room {
             self.want = (self.want * 4).min(MOST);
         }
@@ -356,16 +365,6 @@ impl Sink for Wire<'_> {
     }
 }
 
-/// Takes that many bytes off the front. Few are copied, so that the next answer is read into the same room.
-fn cut(input: &mut BytesMut, length: usize) -> Bytes {
-    if length > COPIED {
-        return input.split_to(length).freeze();
-    }
-    let bytes = Bytes::copy_from_slice(input.get(..length).unwrap_or_default());
-    input.advance(bytes.len());
-    bytes
-}
-
 /// Each line of `lines`, which stand in `bytes`.
 fn fields(
     lines: &[httparse::Header<'_>],
@@ -382,7 +381,6 @@ const ANNOUNCED: usize = 32;
 /// What is read at once at first, and at most.
 const READ: usize = 8 << 10;
 const MOST: usize = 128 << 10;
-const COPIED: usize = 4 << 10;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use http::{HeaderName, HeaderValue, StatusCode, Version, header, response::Parts};
 use memchr::memchr_iter;
 
-use super::{Asked, Chunks, Framing, Unreadable, cut, fields};
+use super::{Asked, Chunks, Framing, Unreadable, fields};
 
 /// See the head of this file.
 pub(super) struct Head {
@@ -27,7 +27,7 @@ pub(super) fn take(input: &mut BytesMut, asked: Asked) -> Result<Option<Head>, U
         None if input.len() <= LONGEST => return Ok(None),
         _ => return Err("its head is too long".into()),
     };
-    let bytes = cut(input, length);
+    let bytes = input.split_to(length).freeze();
     let mut lines = [MaybeUninit::uninit(); LINES];
     let mut answer = httparse::Response::new(&mut []);
     let strict = httparse::ParserConfig::default();

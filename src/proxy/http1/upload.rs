@@ -1,6 +1,7 @@
 //! A request on its way: its head, then its body as it comes, framed (RFC 9112 §6).
 
 use std::{
+    cell::Cell,
     io::{self, IoSlice, Write},
     pin::Pin,
     task::{Context, Poll},
@@ -14,6 +15,11 @@ use super::{
     super::body::{ClientBody, Fault},
     Io,
 };
+
+thread_local! {
+    /// Most heads are sent at once: one room for all connections of a thread stays in the processor's cache.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// What is to be sent, in this order: `lines` from `sent` on, `piece`, then what `body` still gives.
 #[derive(Default)]
@@ -42,7 +48,7 @@ enum Framing {
 impl Out {
     /// Where a head is to be written.
     pub fn begin(&mut self) -> &mut Vec<u8> {
-        let mut lines = std::mem::take(&mut self.lines);
+        let mut lines = SPARE.take();
         lines.clear();
         *self = Self { lines, ..Self::default() };
         &mut self.lines
@@ -108,14 +114,6 @@ impl Out {
         (self.broken.take().unwrap_or(error), Some(body).filter(|_| !self.begun))
     }
 
-    /// Lets go of room that few requests need.
-    pub fn shrink(&mut self) {
-        if self.lines.capacity() > ENOUGH * 2 {
-            self.lines = Vec::new();
-            self.sent = 0;
-        }
-    }
-
     fn advance(&mut self, count: usize) {
         self.begun = true;
         self.unflushed = true;
@@ -123,8 +121,11 @@ impl Out {
         self.sent += lines;
         self.piece.advance(count - lines);
         if self.sent == self.lines.len() {
-            self.lines.clear();
+            let lines = std::mem::take(&mut self.lines);
             self.sent = 0;
+            if lines.capacity() <= ENOUGH * 2 {
+                SPARE.set(lines);
+            }
         }
     }
 
