@@ -137,10 +137,14 @@ async fn close(rooms: Rooms) {
     }
 }
 
-/// One multi-thread runtime carries SQL, Redis, mail, Twilio, password hashing and the portal's pages.
+/// One multi-thread runtime carries SQL, Redis, mail, Twilio and the portal's pages. Where processors are short, its threads
+/// and those they make (SQLite's) come after the data threads: many who sign in are not felt by who has.
 pub(crate) fn service_runtime() -> Result<Runtime, ServeError> {
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(threads::count().max(2)).thread_name("service");
+    builder.on_thread_start(|| {
+        let _ = rustix::process::setpriority_process(None, BEHIND);
+    });
     runtime("the service threads", builder)
 }
 
@@ -171,3 +175,6 @@ pub fn with_identity<T>(config: &Config, work: impl AsyncFnOnce(Identity) -> T) 
 /// How long waiting mails may take at the end.
 const LAST_MAILS: Duration = Duration::from_secs(5);
 const LAST_WORK: Duration = Duration::from_secs(2);
+
+/// As `nice` counts: a third of the weight of a data thread.
+const BEHIND: i32 = 5;
