@@ -15,7 +15,6 @@ mod keyring;
 mod ledger;
 mod schedule;
 mod upkeep;
-mod vault;
 
 use std::{
     hash::Hash,
@@ -29,11 +28,11 @@ use http::HeaderValue;
 use quick_cache::{Equivalent, sync::Cache};
 use secrecy::SecretString;
 
-use self::{claims::Claims, keyring::Keyring, vault::Vault};
+use self::{claims::Claims, keyring::Keyring};
 use crate::{
     session::{Record, Sid},
     storage::Db,
-    world::{Clock, Entropy, UnixMillis},
+    world::{Clock, Entropy, UnixMillis, vault::Vault},
 };
 
 /// The door of this room. Cheap to clone; shared by all threads.
@@ -118,7 +117,7 @@ impl Assertions {
         clock: Clock,
         entropy: Entropy,
     ) -> Result<Self, NoVault> {
-        let vault = Vault::new(current, previous).map_err(|_| NoVault)?;
+        let vault = Vault::new("vestibule assertion keys v1", current, previous).map_err(|_| NoVault)?;
         let shared = Shared {
             settings,
             db,

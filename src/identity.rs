@@ -35,6 +35,7 @@ mod contract;
 
 use std::sync::Arc;
 
+pub use self::second_factor::{AppEnrolment, AppSecret};
 use self::{account::AccountId, hasher::Hasher, ledger::Ledger, throttle::Throttle};
 pub use self::{
     proof::{Answered, Authenticated, Enrolled, Method, Shown, SignIn},
@@ -46,7 +47,7 @@ use crate::{
     storage::Db,
     telemetry::metrics,
     verify::Verifier,
-    world::{Entropy, UnixMillis},
+    world::{Entropy, UnixMillis, vault::Vault},
 };
 
 /// What a person types to register (`register`, `setup`).
@@ -97,6 +98,8 @@ pub struct Settings {
     pub password: Password,
     /// Where links in mails lead, and the site's name.
     pub portal: Portal,
+    /// Seals the secrets of authenticator apps. Without it (commands) there are none.
+    pub vault: Option<Arc<Vault>>,
 }
 
 /// The door of this room. Cheap to clone.

@@ -1,6 +1,7 @@
 //! The portal: one page, one file, with its `get` and its `post`.
 
 mod address;
+mod app;
 mod assets;
 mod change_password_redirect;
 mod channel;

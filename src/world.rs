@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod replay;
 pub mod roots;
+pub mod vault;
 
 #[cfg(test)]
 pub(crate) use self::replay::replay;

@@ -19,7 +19,7 @@ use crate::{
     session::{Keys, Sessions, Store},
     storage::Db,
     verify::Verifier,
-    world::{Clock, Entropy},
+    world::{Clock, Entropy, vault::Vault},
 };
 
 /// Every room that all data threads share.
@@ -51,7 +51,7 @@ impl Rooms {
     ) -> Result<Self, ServeError> {
         let upstreams = Upstreams::new(&config.sites, &config.limits, &entropy).map_err(ServeError::Setup)?;
         let db = open_accounts(config)?;
-        let (identity, post) = identity_on(db.clone(), config, clock.clone(), entropy.clone())?;
+        let (identity, post) = identity_on(db.clone(), config, clock.clone(), entropy.clone(), Some(secret))?;
         let assertions = open_assertions(config, db, secret, clock.clone(), entropy.clone())?;
         let sessions = Sessions::new(
             config.session.clone(),
@@ -80,14 +80,23 @@ impl Rooms {
 /// # Errors
 /// When the settings cannot work (a certificate file that is named and cannot be read).
 pub fn open_identity(config: &Config, clock: Clock, entropy: Entropy) -> Result<(Identity, Post), ServeError> {
-    identity_on(open_accounts(config)?, config, clock, entropy)
+    identity_on(open_accounts(config)?, config, clock, entropy, None)
 }
 
 fn open_accounts(config: &Config) -> Result<Db, ServeError> {
     Db::new(&config.accounts.database, &config.data_dir).map_err(|error| setup("accounts.database", &error))
 }
 
-fn identity_on(db: Db, config: &Config, clock: Clock, entropy: Entropy) -> Result<(Identity, Post), ServeError> {
+/// Commands ask nobody for a code, and need no secret.
+fn identity_on(
+    db: Db,
+    config: &Config,
+    clock: Clock,
+    entropy: Entropy,
+    secret: Option<&SecretString>,
+) -> Result<(Identity, Post), ServeError> {
+    let vault = secret.map(|secret| Vault::new("vestibule factor secrets v1", secret, &config.secrets.previous));
+    let vault = vault.transpose().map_err(|error| setup("secrets", &error))?;
     let post = Post::start(config.mail.clone()).map_err(|error| setup("mail.transport", &error))?;
     let verifier =
         Verifier::new(config.verify.clone(), clock, entropy.clone()).map_err(|error| setup("verify", &error))?;
@@ -95,6 +104,7 @@ fn identity_on(db: Db, config: &Config, clock: Clock, entropy: Entropy) -> Resul
         accounts: config.accounts.clone(),
         password: config.password.clone(),
         portal: config.portal.clone(),
+        vault: vault.map(Arc::new),
     };
     Ok((Identity::new(db, settings, post.clone(), verifier, entropy), post))
 }

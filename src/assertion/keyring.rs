@@ -9,9 +9,9 @@ use super::{
     key::{Jwk, SigningKey},
     ledger::StoredKey,
     schedule,
-    vault::Vault,
 };
 use crate::world::UnixMillis;
+use crate::world::vault::Vault;
 
 /// Keys in the order in which they sign; never empty once published.
 #[derive(Debug, Default)]

@@ -80,12 +80,13 @@ impl Account {
         if self.email_confirmed { &self.first_name } else { "" }
     }
 
-    /// Where that factor's codes go, as pages show it: `•••• 42` or `a•••@example.org`.
+    /// Where that factor's codes go, as pages show it: `•••• 42` or `a•••@example.org`; empty when they go nowhere.
     #[must_use]
     pub fn masked(&self, factor: &FactorKind) -> String {
         match factor {
             FactorKind::Phone { number, .. } => Destination::Phone(number.clone()).masked(),
             FactorKind::Email => Destination::Email(self.email.clone()).masked(),
+            FactorKind::App { .. } => String::new(),
         }
     }
 }
@@ -101,7 +102,15 @@ pub struct Factor {
     pub since: UnixMillis,
 }
 
-/// The kinds of factors; authenticator apps and passkeys will stand beside the phone.
+impl Factor {
+    /// Whether it is an authenticator app.
+    #[must_use]
+    pub fn is_app(&self) -> bool {
+        matches!(self.kind, FactorKind::App { .. })
+    }
+}
+
+/// The kinds of factors.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum FactorKind {
@@ -114,15 +123,21 @@ pub enum FactorKind {
     },
     /// Twilio Verify to the account's own confirmed address. A code there says nothing about a phone, so there is none.
     Email,
+    /// An authenticator app (TOTP, RFC 6238).
+    App {
+        /// The secret, sealed under the account's id; base 64.
+        sealed: String,
+    },
 }
 
 impl FactorKind {
-    /// What the person prefers.
+    /// How its codes travel, as the person prefers; `None` when none is sent.
     #[must_use]
-    pub fn channel(&self) -> Channel {
+    pub fn channel(&self) -> Option<Channel> {
         match self {
-            Self::Phone { channel, .. } => *channel,
-            Self::Email => Channel::Email,
+            Self::Phone { channel, .. } => Some(*channel),
+            Self::Email => Some(Channel::Email),
+            Self::App { .. } => None,
         }
     }
 }

@@ -18,6 +18,12 @@ pub struct Challenge {
     pub factor: String,
     /// `•••• 42` or `a•••@example.org`.
     pub masked: String,
+    /// An authenticator app is asked: nothing is sent.
+    #[serde(default)]
+    pub app: bool,
+    /// The account's other factors, to choose instead.
+    #[serde(default)]
+    pub others: Vec<Other>,
     /// Ways to send, in the order shown.
     pub channels: Vec<Channel>,
     /// Preferred or last used.
@@ -31,6 +37,17 @@ pub struct Challenge {
     /// How many codes were sent: each wait is longer than the last.
     #[serde(default)]
     pub sends: u32,
+}
+
+/// Another factor of the account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Other {
+    /// Its id.
+    pub factor: String,
+    /// How its codes travel; `None` for an authenticator app.
+    pub channel: Option<Channel>,
+    /// Where to; empty for an authenticator app.
+    pub masked: String,
 }
 
 /// A phone, or the account's own address, being enrolled.

@@ -212,6 +212,17 @@ impl Ledger {
         Ok(())
     }
 
+    /// Whether that step of an authenticator app comes after all that were used: it is used now.
+    pub(super) async fn use_up_step(&self, tx: &mut Tx, factor: &str, step: i64) -> Result<bool, StoreError> {
+        let used = on!(tx, link => sqlx::query_scalar::<_, i64>(USE_UP).bind(factor).bind(step).fetch_optional(link))?;
+        Ok(used.is_some())
+    }
+
+    pub(super) async fn remove_factor(&self, tx: &mut Tx, id: &AccountId, factor: &str) -> Result<(), StoreError> {
+        run!(tx, sqlx::query("DELETE FROM factors WHERE account = $1 AND id = $2").bind(&*id.0).bind(factor))?;
+        Ok(())
+    }
+
     pub(super) async fn remove_factors(&self, tx: &mut Tx, id: &AccountId) -> Result<(), StoreError> {
         run!(tx, sqlx::query("DELETE FROM factors WHERE account = $1").bind(&*id.0))?;
         Ok(())
@@ -296,6 +307,7 @@ const PAGE: &str = "SELECT id, username, email, email_confirmed, first_name, las
     chose_username, generation, created_at, last_seen_at FROM accounts WHERE username > $1 ORDER BY username LIMIT $2";
 const GROUPS: &str = "SELECT group_name FROM account_groups WHERE account = $1";
 const FACTORS: &str = "SELECT id, kind, since FROM factors WHERE account = $1 ORDER BY since, id";
+const USE_UP: &str = "UPDATE factors SET last_step = $2 WHERE id = $1 AND last_step < $2 RETURNING last_step";
 const INSERT: &str = "INSERT INTO accounts (id, username, email, email_key, email_confirmed, first_name, last_name,
     about_me, password_hash, disabled, chose_username, generation, created_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, FALSE, $10, 0, $11)";

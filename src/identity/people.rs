@@ -168,6 +168,7 @@ impl Identity {
         let body = words::FactorOff {
             site_name: &settings.portal.name,
             first_name: owner.greeted(),
+            last: true,
             at: now.0,
             forgot: &settings.link("password/forgot"),
         };

@@ -58,21 +58,22 @@ impl Identity {
         self.guarded(tx, id, Carry::Keep(keep), now).await
     }
 
-    /// Turns every factor off: other sessions than `keep` (a `sid`) end. Answers the account as it stands then.
+    /// Turns a factor off: other sessions than `keep` (a `sid`) end. Answers the account as it stands then.
     ///
     /// # Errors
     /// [`Refusal::Stale`] when a guarded change came since `generation`; [`Refusal::Store`].
-    pub(super) async fn remove_factors(
+    pub(super) async fn remove_factor(
         &self,
         id: &AccountId,
         generation: i64,
+        factor: &str,
         keep: Option<&str>,
         now: UnixMillis,
     ) -> Result<(Account, RowId), Refusal> {
         let ledger = &self.inner.ledger;
         let mut tx = ledger.db().write().await?;
         self.current_in(&mut tx, id, generation).await?;
-        ledger.remove_factors(&mut tx, id).await?;
+        ledger.remove_factor(&mut tx, id, factor).await?;
         self.guarded(tx, id, Carry::Keep(keep), now).await
     }
 

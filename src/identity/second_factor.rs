@@ -4,17 +4,19 @@
 //! `generation` and is stale once a guarded change moved it on. Checks go by the flow's own verification, and a number
 //! waits for one account at a time ([`pending`]), so that a code for one account is never good for another.
 
+mod app;
 mod code;
 mod enrol;
 mod pending;
 mod send;
 mod tries;
 
+pub use self::app::{AppEnrolment, AppSecret};
 pub(super) use self::{pending::Pending, tries::Tries};
 use super::{
     Answered, Authenticated, Identity, Method, Refusal, Shown,
-    account::{Account, FactorKind},
-    challenge::Challenge,
+    account::{Account, Factor, FactorKind},
+    challenge::{Challenge, Other},
     outbox,
     throttle::Purpose,
 };
@@ -27,17 +29,29 @@ use crate::{
 };
 
 /// What a right password still owes: `None` when the account has no factor on. When none of its ways is offered any
-/// more, the challenge has no channels: the factor is owed all the same.
+/// more, the challenge has no channels: the factor is owed all the same. An authenticator app is asked first: it costs
+/// nothing, works without a network, and cannot be intercepted on the way.
 pub(super) fn challenge(account: &Account, password_at: UnixMillis, channels: &[Channel]) -> Option<Challenge> {
-    let factor = account.factors.first()?;
+    let factor = account.factors.iter().find(|factor| factor.is_app()).or(account.factors.first())?;
+    Some(challenge_of(account, factor, password_at, channels))
+}
+
+fn challenge_of(account: &Account, factor: &Factor, password_at: UnixMillis, channels: &[Channel]) -> Challenge {
     let channels = offered(account, &factor.kind, channels);
-    let preferred = factor.kind.channel();
+    let preferred = factor.kind.channel().unwrap_or(Channel::Sms);
     let channel = if channels.contains(&preferred) { preferred } else { *channels.first().unwrap_or(&preferred) };
-    Some(Challenge {
+    let other = |factor: &Factor| Other {
+        factor: factor.id.clone(),
+        channel: factor.kind.channel(),
+        masked: account.masked(&factor.kind),
+    };
+    Challenge {
         account: account.id.clone(),
         password_at,
         generation: account.generation,
         factor: factor.id.clone(),
+        app: factor.is_app(),
+        others: account.factors.iter().filter(|other| other.id != factor.id).map(other).collect(),
         masked: masked(account, &factor.kind, channel),
         channels,
         channel,
@@ -45,7 +59,31 @@ pub(super) fn challenge(account: &Account, password_at: UnixMillis, channels: &[
         fell_back: false,
         resend_at: password_at,
         sends: 0,
-    })
+    }
+}
+
+/// What a code is asked of.
+enum Asked<'a> {
+    /// A verification at the provider.
+    Sent {
+        /// E.164; `None` for the account's own address.
+        number: Option<&'a str>,
+        /// `None` when there is none yet (any more).
+        started: Option<&'a Started>,
+    },
+    /// An authenticator app that is on.
+    App(&'a Factor),
+    /// One being enrolled.
+    NewApp {
+        /// Its secret.
+        sealed: &'a str,
+    },
+}
+
+impl<'a> Asked<'a> {
+    fn of(factor: &'a Factor, started: Option<&'a Started>) -> Self {
+        if factor.is_app() { Self::App(factor) } else { Self::Sent { number: number(&factor.kind), started } }
+    }
 }
 
 /// What an answer came to.
@@ -85,6 +123,9 @@ impl Identity {
     ) -> Result<(), Refusal> {
         let account = self.current(&challenge.account, challenge.generation).await?;
         let factor = account.factors.iter().find(|factor| factor.id == challenge.factor).ok_or(Refusal::Stale)?;
+        if factor.is_app() {
+            return Ok(());
+        }
         let channels = offered(&account, &factor.kind, self.inner.verifier.channels());
         let errand = send::Errand {
             account: &account,
@@ -104,6 +145,22 @@ impl Identity {
         challenge.resend_at = sent.resend_at;
         challenge.sends = sent.sends;
         challenge.started = Some(sent.started);
+        Ok(())
+    }
+
+    /// Asks another factor of the account instead. What was sent is not counted anew.
+    ///
+    /// # Errors
+    /// [`Refusal::Fields`] when it is none of the account's; [`Refusal::Stale`]; [`Refusal::Store`].
+    pub async fn switch(&self, challenge: &mut Challenge, factor: &str) -> Result<(), Refusal> {
+        let account = self.current(&challenge.account, challenge.generation).await?;
+        if factor == challenge.factor {
+            return Ok(());
+        }
+        let factor = account.factors.iter().find(|own| own.id == factor);
+        let factor = factor.ok_or_else(|| Refusal::field("factor", "Choose one of the ways shown."))?;
+        let other = challenge_of(&account, factor, challenge.password_at, self.inner.verifier.channels());
+        *challenge = Challenge { resend_at: challenge.resend_at, sends: challenge.sends, ..other };
         Ok(())
     }
 
@@ -132,10 +189,13 @@ impl Identity {
     ) -> Result<Answered, Refusal> {
         let account = self.current(&challenge.account, challenge.generation).await?;
         let factor = account.factors.iter().find(|factor| factor.id == challenge.factor).ok_or(Refusal::Stale)?;
-        let judged = self.judge(&account, number(&factor.kind), challenge.started.as_ref(), code, client, now).await?;
+        let asked = Asked::of(factor, challenge.started.as_ref());
+        let judged = self.judge(&account, &asked, code, client, now).await?;
         Ok(match judged {
             Judged::Approved(method) => {
-                self.settle(&account, number(&factor.kind), challenge.channel, client);
+                if !factor.is_app() {
+                    self.settle(&account, number(&factor.kind), challenge.channel, client);
+                }
                 let password = Shown { method: Method::Pwd, at: challenge.password_at };
                 Answered::Done(Authenticated::new(account, vec![password, Shown { method, at: now }]))
             }
@@ -158,24 +218,25 @@ impl Identity {
         })
     }
 
-    /// Turns the second factor off (the password was checked: `proof`), ends other sessions than `keep` (a `sid`),
+    /// Turns a second factor off (the password was checked: `proof`), ends other sessions than `keep` (a `sid`),
     /// mails the owner.
     ///
     /// # Errors
-    /// [`Refusal::Stale`] when the account changed since the proof or has no factor; [`Refusal::Store`].
+    /// [`Refusal::Stale`] when the account changed since the proof or has no such factor; [`Refusal::Store`].
     pub async fn disable_factor(
         &self,
         proof: &Authenticated,
+        factor: &str,
         keep: Option<&str>,
         now: UnixMillis,
     ) -> Result<outbox::RowId, Refusal> {
         let before = proof.account();
         // A code alone (an enrolment's proof) turns nothing off.
         let by_password = proof.factors().iter().any(|shown| shown.method == Method::Pwd);
-        if before.factors.is_empty() || !by_password {
+        if !before.factors.iter().any(|own| own.id == factor) || !by_password {
             return Err(Refusal::Stale);
         }
-        let (account, row) = self.remove_factors(&before.id, before.generation, keep, now).await?;
+        let (account, row) = self.remove_factor(&before.id, before.generation, factor, keep, now).await?;
         self.tell_factor_off(&account, now);
         Ok(row)
     }
@@ -184,20 +245,24 @@ impl Identity {
     /// taken back when nobody judged it.
     async fn judge(
         &self,
-        account: &Account,
-        number: Option<&str>,
-        started: Option<&Started>,
+        owner: &Account,
+        asked: &Asked<'_>,
         typed: &str,
         client: &Client,
         now: UnixMillis,
     ) -> Result<Judged, Refusal> {
-        let Some(started) = started else { return Ok(Judged::Gone) };
         let inner = &self.inner;
-        let to = destination(account, number, started.channel);
-        let account = &account.id;
-        if to.is_some_and(|to| inner.pending.lost(&to, account, now)) {
-            // Its owner signs in with that number: a code that comes now is theirs.
-            return Ok(Judged::Gone);
+        let account = &owner.id;
+        match asked {
+            Asked::Sent { started: None, .. } => return Ok(Judged::Gone),
+            Asked::Sent { number, started: Some(started) } => {
+                let to = destination(owner, *number, started.channel);
+                if to.is_some_and(|to| inner.pending.lost(&to, account, now)) {
+                    // Its owner signs in with that number: a code that comes now is theirs.
+                    return Ok(Judged::Gone);
+                }
+            }
+            Asked::App(_) | Asked::NewApp { .. } => {}
         }
         let left = match inner.tries.count(account, now) {
             Ok(left) => left,
@@ -217,20 +282,41 @@ impl Identity {
         };
         // What cannot be a code is a wrong one, and costs the provider nothing.
         let Some(code) = code::read(typed) else { return Ok(wrong()) };
-        match inner.verifier.check(started, &code).await {
-            Ok(Checked::Approved) => {
+        match self.check(owner, asked, &code, now).await {
+            Ok((Checked::Approved, method)) => {
                 ticket.succeeded();
                 inner.tries.clear(account);
-                Ok(Judged::Approved(method(started.channel)))
+                Ok(Judged::Approved(method))
             }
-            Ok(Checked::Wrong) => Ok(wrong()),
-            Ok(Checked::Spent) => Ok(Judged::Spent { until: started.sent_at.plus(pending::LIFE) }),
+            Ok((Checked::Wrong, _)) => Ok(wrong()),
+            Ok((Checked::Spent, _)) => Ok(Judged::Spent { until: spent_until(asked, now) }),
             // Counted, too: a volley that outlives its verification must not win tries back for later ones.
-            Ok(Checked::Gone) => Ok(Judged::Gone),
-            Err(error) => {
+            Ok((Checked::Gone, _)) => Ok(Judged::Gone),
+            Err(refusal) => {
                 inner.tries.take_back(account);
                 ticket.undo();
-                Err(error.into())
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Asks whoever can tell.
+    async fn check(
+        &self,
+        owner: &Account,
+        asked: &Asked<'_>,
+        code: &str,
+        now: UnixMillis,
+    ) -> Result<(Checked, Method), Refusal> {
+        match asked {
+            Asked::Sent { started: None, .. } => Ok((Checked::Gone, Method::Otp)),
+            Asked::Sent { started: Some(started), .. } => {
+                Ok((self.inner.verifier.check(started, code).await?, method(started.channel)))
+            }
+            Asked::App(factor) => Ok((self.check_app(owner, factor, code, now).await?, Method::Otp)),
+            Asked::NewApp { sealed } => {
+                let known = self.step(&owner.id, sealed, code, now)?.is_some();
+                Ok((if known { Checked::Approved } else { Checked::Wrong }, Method::Otp))
             }
         }
     }
@@ -260,6 +346,15 @@ impl Identity {
     }
 }
 
+/// Until when the provider takes no other code of that verification.
+fn spent_until(asked: &Asked<'_>, now: UnixMillis) -> UnixMillis {
+    let sent_at = match asked {
+        Asked::Sent { started: Some(started), .. } => started.sent_at,
+        _ => now,
+    };
+    sent_at.plus(pending::LIFE)
+}
+
 fn result(answered: &Result<Answered, Refusal>) -> CodeResult {
     match answered {
         Ok(Answered::Done(_)) => CodeResult::Approved,
@@ -276,7 +371,7 @@ fn offered(account: &Account, kind: &FactorKind, channels: &[Channel]) -> Vec<Ch
         // Only to an address somebody vouched for. Never instead of the telephone: a mailbox resets the password already, and
         // would be all it takes.
         (Channel::Email, FactorKind::Email) => account.email_confirmed,
-        (Channel::Email, FactorKind::Phone { .. }) | (_, FactorKind::Email) => false,
+        (Channel::Email, FactorKind::Phone { .. }) | (_, FactorKind::Email | FactorKind::App { .. }) => false,
         (_, FactorKind::Phone { .. }) => true,
     };
     channels.iter().copied().filter(fits).collect()
@@ -285,7 +380,7 @@ fn offered(account: &Account, kind: &FactorKind, channels: &[Channel]) -> Vec<Ch
 fn number(kind: &FactorKind) -> Option<&str> {
     match kind {
         FactorKind::Phone { number, .. } => Some(number),
-        FactorKind::Email => None,
+        FactorKind::Email | FactorKind::App { .. } => None,
     }
 }
 

@@ -17,11 +17,12 @@ pub(super) enum Done {
     Password,
     On,
     Off,
+    Less,
     Sent,
 }
 
 impl Done {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::SignedOut,
         Self::Reset,
         Self::Ready,
@@ -33,6 +34,7 @@ impl Done {
         Self::Password,
         Self::On,
         Self::Off,
+        Self::Less,
         Self::Sent,
     ];
 
@@ -50,6 +52,7 @@ impl Done {
             Self::Password => "password",
             Self::On => "on",
             Self::Off => "off",
+            Self::Less => "less",
             Self::Sent => "sent",
         }
     }
@@ -73,6 +76,7 @@ impl Done {
             Self::Password => Notice::PasswordChanged,
             Self::On => Notice::FactorOn,
             Self::Off => Notice::FactorOff,
+            Self::Less => Notice::FactorRemoved,
             Self::Sent => Notice::SentAgain,
         }
     }

@@ -8,7 +8,7 @@ use crate::{
 /// One factor, masked.
 pub(super) struct Line {
     id: String,
-    channel: Channel,
+    channel: Option<Channel>,
     masked: String,
     since: i64,
 }
@@ -34,7 +34,7 @@ impl Line {
     pub(super) fn borrowed(&self) -> templates::page::FactorLine<'_> {
         templates::page::FactorLine {
             id: &self.id,
-            channel: super::channel::shown(self.channel),
+            channel: self.channel.map(super::channel::shown),
             masked: &self.masked,
             since: self.since,
         }

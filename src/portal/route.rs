@@ -5,7 +5,9 @@ use std::sync::Arc;
 use http::Method;
 
 use super::{
-    Problem, address, assets, change_password_redirect, check,
+    Problem, address,
+    app::App,
+    assets, change_password_redirect, check,
     confirm::Confirm,
     edit::Edit,
     forgotten::Forgotten,
@@ -51,6 +53,7 @@ enum Route<'p> {
     Forgotten,
     Reset,
     SecondFactor,
+    App,
     Phone,
     PhoneSend,
     Disable,
@@ -113,6 +116,7 @@ async fn answer(route: Route<'_>, visit: &Visit<'_>, body: Incoming) -> Outcome 
         Route::Forgotten => form_page::<Forgotten>(visit, body).await,
         Route::Reset => form_page::<Reset>(visit, body).await,
         Route::SecondFactor => second_factor::get(visit).await,
+        Route::App => form_page::<App>(visit, body).await,
         Route::Phone => form_page::<Phone>(visit, body).await,
         Route::PhoneSend => form_page::<phone::Send>(visit, body).await,
         Route::Disable => form_page::<Disable>(visit, body).await,
@@ -179,6 +183,7 @@ impl<'p> Route<'p> {
             "password/forgot" => Self::Forgotten,
             "password/reset" => Self::Reset,
             "second-factor" => Self::SecondFactor,
+            "second-factor/app" => Self::App,
             "second-factor/phone" => Self::Phone,
             "second-factor/phone/send" => Self::PhoneSend,
             "second-factor/disable" => Self::Disable,
@@ -212,6 +217,7 @@ impl<'p> Route<'p> {
             | Self::AddressAsk
             | Self::Password
             | Self::SecondFactor
+            | Self::App
             | Self::Phone
             | Self::PhoneSend
             | Self::Disable => true,

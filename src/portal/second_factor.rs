@@ -30,7 +30,8 @@ pub(super) async fn get(visit: &Visit<'_>) -> Outcome {
     let view = templates::page::SecondFactor {
         frame: visit.frame(),
         factors: &factors::borrowed(&lines),
-        offered: !visit.room.identity.channels().is_empty(),
+        codes: !visit.room.identity.channels().is_empty(),
+        apps: visit.room.identity.offers_apps(),
         notice,
         alert: None,
     };
@@ -77,16 +78,22 @@ impl Page for Disable {
             }
             Err(other) => return show(visit, &typed.factor, &Back::of(other, visit.now)?).await,
         };
-        let row = identity.disable_factor(&proof, Some(&live.record.sid.0), visit.now).await?;
+        // A form without (or with an old) id still means the one factor there is.
+        let own = &proof.account().factors;
+        let only = if own.len() == 1 { own.first() } else { None };
+        let factor = own.iter().find(|own| own.id == typed.factor).or(only).map(|own| own.id.clone());
+        let done = if own.len() > 1 { Done::Less } else { Done::Off };
+        let row =
+            identity.disable_factor(&proof, &factor.unwrap_or_default(), Some(&live.record.sid.0), visit.now).await?;
         let rotated = sessions.rotate(live, proof, visit.now).await;
         // Success is said only once the other sessions are gone.
         sessions.settled(row).await?;
         match rotated {
             Ok(cookie) => {
-                let answer = visit.to_page(&format!("second-factor?done={}", Done::Off.name()));
+                let answer = visit.to_page(&format!("second-factor?done={}", done.name()));
                 Ok(respond::with_cookie(answer, cookie))
             }
-            Err(NotStarted::Overtaken) => Ok(visit.to_sign_in(Done::Off, &ReturnTo::root())),
+            Err(NotStarted::Overtaken) => Ok(visit.to_sign_in(done, &ReturnTo::root())),
             Err(other) => Err(other.into()),
         }
     }
@@ -104,12 +111,14 @@ async fn show(visit: &Visit<'_>, factor: &str, back: &Back) -> Outcome {
     let account = visit.account().await?;
     let lines = factors::lines(&account);
     // A link without (or with an old) id still means the one factor there is.
-    let Some(line) = lines.iter().find(|line| line.id() == factor).or(lines.first()) else {
+    let only = if lines.len() == 1 { lines.first() } else { None };
+    let Some(line) = lines.iter().find(|line| line.id() == factor).or(only) else {
         return Ok(visit.to_page("second-factor"));
     };
     let view = templates::page::DisableFactor {
         frame: visit.frame(),
         factor: line.borrowed(),
+        last: lines.len() == 1,
         username: &account.username,
         alert: back.shown_alert(),
     };

@@ -9,7 +9,7 @@ use http::StatusCode;
 use templates::{Alert, Notice};
 
 use super::{
-    channel,
+    app, channel,
     done::Done,
     form::{Fields, Form, Sent},
     page::{Back, Page},
@@ -20,7 +20,10 @@ use super::{
 };
 use crate::{
     config::verify::Channel,
-    identity::{Answered, Refusal, challenge::Challenge},
+    identity::{
+        Answered, Refusal,
+        challenge::{Challenge, Other},
+    },
     inbound::answer::Answer,
     session::{FlowId, Pending},
     verify::VerifyError,
@@ -62,10 +65,12 @@ impl Page for Verify {
         let typed = form.into_fields();
         let Some((flow, mut owed)) = owed(visit).await? else { return Ok(nothing_waits(visit)) };
         if typed.code.trim().is_empty() {
-            let back = Back::say(StatusCode::UNPROCESSABLE_ENTITY, "Enter the code we sent you.");
+            let what =
+                if owed.challenge.app { "Enter the code that your app shows." } else { "Enter the code we sent you." };
+            let back = Back::say(StatusCode::UNPROCESSABLE_ENTITY, what);
             return Ok(show(visit, &owed, &back));
         }
-        if owed.challenge.started.is_none() {
+        if owed.challenge.started.is_none() && !owed.challenge.app {
             return Ok(show(visit, &owed, &Back::alert(StatusCode::UNAUTHORIZED, Alert::CodeGone)));
         }
         let (identity, client) = (&visit.room.identity, &visit.view.client);
@@ -79,6 +84,9 @@ impl Page for Verify {
                 return visit.enter(proof, owed.remember, &owed.to).await;
             }
             Ok(Answered::Wrong { left }) => Back::alert(StatusCode::UNAUTHORIZED, Alert::WrongCode { left }),
+            Ok(Answered::Spent { until }) | Err(Refusal::Throttled { until }) if owed.challenge.app => {
+                app::spent(until, visit.now)
+            }
             Ok(Answered::Spent { until }) => Back::wait(Alert::CodeSpent { until: until.0 }, until, visit.now),
             Ok(Answered::Gone) => Back::alert(StatusCode::UNAUTHORIZED, Alert::CodeGone),
             Err(Refusal::Throttled { until }) => Back::wait(Alert::CodeSpent { until: until.0 }, until, visit.now),
@@ -104,11 +112,12 @@ pub(super) struct Send;
 /// Its form.
 pub(super) struct Way {
     channel: String,
+    factor: String,
 }
 
 impl Fields for Way {
     fn take(sent: &mut Sent) -> Self {
-        Self { channel: sent.text("channel") }
+        Self { channel: sent.text("channel"), factor: sent.text("factor") }
     }
 }
 
@@ -123,6 +132,9 @@ impl Page for Send {
     async fn post(visit: &Visit<'_>, form: Form<Way>) -> Outcome {
         let way = form.into_fields();
         let Some((flow, mut owed)) = owed(visit).await? else { return Ok(nothing_waits(visit)) };
+        if !way.factor.is_empty() {
+            return switch(visit, flow, owed, &way.factor).await;
+        }
         let channel = Channel::parse(&way.channel);
         let tried = channel.unwrap_or(owed.challenge.channel);
         let resend_at = owed.challenge.resend_at;
@@ -145,6 +157,24 @@ impl Page for Send {
 
     async fn again(visit: &Visit<'_>, _typed: Way, back: Back) -> Outcome {
         Verify::again(visit, Typed { code: String::new() }, back).await
+    }
+}
+
+/// Another factor is asked from now on; its code is sent at once, if one has to be.
+async fn switch(visit: &Visit<'_>, flow: &FlowId, mut owed: Owed, factor: &str) -> Outcome {
+    let (identity, client) = (&visit.room.identity, &visit.view.client);
+    let sent = match identity.switch(&mut owed.challenge, factor).await {
+        Ok(()) => identity.send(&mut owed.challenge, None, client, visit.now).await,
+        Err(refusal) => Err(refusal),
+    };
+    if !keep(visit, flow, &owed).await? {
+        return Ok(visit.to_sign_in(Done::Anew, &owed.to));
+    }
+    let (tried, resend_at) = (owed.challenge.channel, owed.challenge.resend_at);
+    match sent {
+        Ok(()) => Ok(visit.to_page("login/verify")),
+        Err(Refusal::Stale) => restart(visit, flow, &owed.to).await,
+        Err(refusal) => Ok(show(visit, &owed, &not_sent(refusal, tried, resend_at, visit.now)?)),
     }
 }
 
@@ -313,12 +343,23 @@ fn show(visit: &Visit<'_>, owed: &Owed, back: &Back) -> Answer {
         (Done::parse(&visit.query("done")) == Some(Done::Sent) && back.shown_alert().is_none())
             .then_some(Notice::SentAgain)
     };
+    let others: Vec<_> = challenge.others.iter().map(other).collect();
+    if challenge.app {
+        let view = templates::page::VerifyApp {
+            frame: visit.frame(),
+            others: &others,
+            start_over: &start_over,
+            alert: back.shown_alert(),
+        };
+        return back.finish(visit.page(back.status, Guard::SignIn, view.render()));
+    }
     let view = templates::page::Verify {
         frame: visit.frame(),
         masked: &challenge.masked,
         channel: channel::shown(challenge.started.as_ref().map_or(challenge.channel, |started| started.channel)),
         sent: challenge.started.is_some(),
         channels: &channels,
+        others: &others,
         resend_at: challenge.resend_at.0,
         now: visit.now.0,
         start_over: &start_over,
@@ -326,6 +367,10 @@ fn show(visit: &Visit<'_>, owed: &Owed, back: &Back) -> Answer {
         alert: back.shown_alert(),
     };
     back.finish(visit.page(back.status, Guard::SignIn, view.render()))
+}
+
+fn other(other: &Other) -> templates::page::Other<'_> {
+    templates::page::Other { factor: &other.factor, channel: other.channel.map(channel::shown), masked: &other.masked }
 }
 
 fn start_over(visit: &Visit<'_>, to: &ReturnTo) -> String {

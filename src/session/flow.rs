@@ -19,7 +19,10 @@ use super::{
     store::SessionStore,
 };
 use crate::{
-    identity::challenge::{Challenge, Enrolment},
+    identity::{
+        AppEnrolment,
+        challenge::{Challenge, Enrolment},
+    },
     world::{NoEntropy, UnixMillis},
 };
 
@@ -51,6 +54,13 @@ pub enum Pending {
         sid: Sid,
         /// The phone.
         enrolment: Box<Enrolment>,
+    },
+    /// Enrolling an authenticator app (bound to this session).
+    EnrolApp {
+        /// The session that may go on.
+        sid: Sid,
+        /// Its secret, sealed.
+        enrolment: Box<AppEnrolment>,
     },
 }
 

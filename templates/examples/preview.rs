@@ -46,7 +46,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let reset = mail::ResetLink { site_name, first_name, username: "ada", link, lives }.body();
     fs::write(folder.join("mail-reset.html"), reset.html)?;
     fs::write(folder.join("mail-reset.txt"), reset.text)?;
-    let on = mail::FactorOn { site_name, first_name, channel: Channel::Sms, masked, at: NOW, forgot: link }.body();
+    let on =
+        mail::FactorOn { site_name, first_name, channel: Some(Channel::Sms), masked, at: NOW, forgot: link }.body();
     fs::write(folder.join("mail-factor-on.html"), on.html)?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The pages, one file each.
 
-mod code;
+pub mod app;
+pub mod code;
 pub mod confirm;
 pub mod demo;
 pub mod edit;
@@ -17,6 +18,8 @@ pub mod trouble;
 pub mod verify;
 
 pub use self::{
+    app::{EnrolApp, VerifyApp},
+    code::Other,
     confirm::{Confirm, ConfirmAddress},
     demo::Demo,
     edit::EditProfile,

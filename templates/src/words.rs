@@ -95,6 +95,8 @@ pub enum Notice<'a> {
     FactorOn,
     /// After disabling.
     FactorOff,
+    /// After disabling one of several.
+    FactorRemoved,
     /// A flow that had expired or belonged to another tab begins anew.
     StartedAnew,
     /// Something that guards the account is to be changed, and the last sign-in was long ago.
@@ -123,6 +125,7 @@ impl Notice<'_> {
                 Self::ProfileSaved => "Your profile is saved.",
                 Self::FactorOn => "Two-factor authentication is on. Next time we ask for a code after your password.",
                 Self::FactorOff => "Two-factor authentication is off. Your password alone signs you in now.",
+                Self::FactorRemoved => "That is off. Your other factor still guards your account.",
                 Self::StartedAnew => "That sign-in had run out or went on in another tab. Start again here.",
                 Self::ConfirmItsYou => "To change how you sign in, sign in once more.",
                 Self::FactorWanted(Some(to)) => {

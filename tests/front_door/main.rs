@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "the support is shared by suites that use parts of it")]
 
 mod assertion;
+mod authenticator;
 mod browser;
 mod certificates;
 mod command_line;

@@ -22,6 +22,8 @@ pub(crate) const FOR_TESTS: &[Need] = &[
     // Without any font, Chromium draws pages without words.
     Need { package: "fonts-dejavu-core", is_there: || Path::new("/usr/share/fonts/truetype/dejavu").exists() },
     Need { package: "faketime", is_there: faketime_is_there },
+    // An authenticator app that is not ours.
+    Need { package: "oathtool", is_there: || on_path("oathtool") },
     // `setpriv --pdeathsig`: children of a killed test end with it.
     Need { package: "util-linux", is_there: || on_path("setpriv") },
 ];

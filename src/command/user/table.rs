@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::{identity::account::Account, world::UnixMillis};
+use crate::{config::verify::Channel, identity::account::Account, world::UnixMillis};
 
 /// One object; times are RFC 3339 in UTC.
 pub(super) fn json(account: &Account) -> Value {
@@ -14,7 +14,7 @@ pub(super) fn json(account: &Account) -> Value {
         .iter()
         .map(|factor| {
             json!({
-                "channel": factor.kind.channel().name(),
+                "channel": factor.kind.channel().map_or("app", Channel::name),
                 "to": account.masked(&factor.kind),
                 "since": rfc3339(factor.since),
             })
@@ -83,8 +83,9 @@ pub(super) fn card(account: &Account) -> String {
 }
 
 fn ways(account: &Account) -> String {
-    let way = |factor: &crate::identity::account::Factor| {
-        format!("{} {}", factor.kind.channel().name(), account.masked(&factor.kind))
+    let way = |factor: &crate::identity::account::Factor| match factor.kind.channel() {
+        Some(channel) => format!("{} {}", channel.name(), account.masked(&factor.kind)),
+        None => "app".to_owned(),
     };
     account.factors.iter().map(way).collect::<Vec<_>>().join(", ")
 }

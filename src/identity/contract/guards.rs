@@ -180,9 +180,10 @@ async fn a_factor_comes_and_goes(house: &House) {
     let ada = house.person("ada").await;
     let factor = factor(house);
     let added = house.identity.add_factor(&ada.id, ada.generation, &factor, None, house.now()).await.unwrap().0;
-    assert_eq!(added.factors, [factor]);
+    assert_eq!(added.factors, std::slice::from_ref(&factor));
     assert_eq!(house.reload(&ada).await, added);
-    let removed = house.identity.remove_factors(&ada.id, added.generation, Some("sid"), house.now()).await.unwrap().0;
+    let removed =
+        house.identity.remove_factor(&ada.id, added.generation, &factor.id, Some("sid"), house.now()).await.unwrap().0;
     assert!(removed.factors.is_empty());
 }
 

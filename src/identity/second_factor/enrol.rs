@@ -2,7 +2,7 @@
 
 use templates::mail as words;
 
-use super::{Judged, destination, number, offered, send};
+use super::{Asked, Judged, destination, number, offered, send};
 use crate::{
     config::verify::Channel,
     identity::{
@@ -33,11 +33,8 @@ impl Identity {
         now: UnixMillis,
     ) -> Result<Enrolment, Refusal> {
         let account = self.account(account).await?.filter(|account| !account.disabled).ok_or(Refusal::Stale)?;
-        if !account.factors.is_empty() {
-            return Err(Refusal::field(
-                "phone",
-                "Two-factor authentication is on already. Disable it first to change it.",
-            ));
+        if account.factors.iter().any(|factor| !factor.is_app()) {
+            return Err(Refusal::field("phone", "Codes are sent to you already. Disable that first to change it."));
         }
         let kind = kind(&account, country, phone, channel)?;
         let channels = self.enrolling(&account, &kind);
@@ -114,7 +111,8 @@ impl Identity {
     ) -> Result<Enrolled, Refusal> {
         let account = self.current(&enrolment.account, enrolment.generation).await?;
         let number = enrolment.number.as_deref();
-        let judged = self.judge(&account, number, Some(&enrolment.started), code, client, now).await?;
+        let asked = Asked::Sent { number, started: Some(&enrolment.started) };
+        let judged = self.judge(&account, &asked, code, client, now).await?;
         Ok(match judged {
             Judged::Approved(method) => {
                 self.settle(&account, enrolment.number.as_deref(), enrolment.channel, client);
@@ -150,12 +148,12 @@ impl Identity {
         channels
     }
 
-    fn tell_factor_on(&self, account: &Account, kind: &FactorKind, now: UnixMillis) {
+    pub(super) fn tell_factor_on(&self, account: &Account, kind: &FactorKind, now: UnixMillis) {
         let settings = &self.inner.settings;
         let body = words::FactorOn {
             site_name: &settings.portal.name,
             first_name: account.greeted(),
-            channel: word(kind.channel()),
+            channel: kind.channel().map(word),
             masked: &account.masked(kind),
             at: now.0,
             forgot: &settings.link("password/forgot"),
@@ -168,6 +166,7 @@ impl Identity {
         let body = words::FactorOff {
             site_name: &settings.portal.name,
             first_name: account.greeted(),
+            last: account.factors.is_empty(),
             at: now.0,
             forgot: &settings.link("password/forgot"),
         };

@@ -12,6 +12,8 @@ const TEN_MINUTES: Duration = Duration::from_secs(600);
 
 fn pending(return_to: &str) -> Pending {
     let challenge = Challenge {
+        app: false,
+        others: Vec::new(),
         account: AccountId("ada".into()),
         password_at: UnixMillis(1),
         generation: 1,

@@ -23,9 +23,9 @@ pub struct FactorOn<'a> {
     pub site_name: &'a str,
     /// "Ada"
     pub first_name: &'a str,
-    /// The preferred way.
-    pub channel: Channel,
-    /// `•••• 42`
+    /// The preferred way; `None` for an authenticator app.
+    pub channel: Option<Channel>,
+    /// `•••• 42`; empty for an authenticator app.
     pub masked: &'a str,
     /// Unix milliseconds.
     pub at: i64,
@@ -40,6 +40,8 @@ pub struct FactorOff<'a> {
     pub site_name: &'a str,
     /// "Ada"
     pub first_name: &'a str,
+    /// Nothing but the password guards the account now.
+    pub last: bool,
     /// Unix milliseconds.
     pub at: i64,
     /// Whole URL of `password/forgot`.
@@ -74,21 +76,23 @@ impl FactorOn<'_> {
     /// The mail.
     #[must_use]
     pub fn body(&self) -> MailBody {
+        let code = match self.channel {
+            Some(channel) => format!("that we send {} to {}", channel.by(), self.masked),
+            None => "from the authenticator app that was just added".to_owned(),
+        };
         Letter {
             site_name: self.site_name,
             first_name: self.first_name,
             subject: format!("Two-factor authentication is on for {}", self.site_name),
             before: vec![format!(
-                "Two-factor authentication was enabled for your account at {} on {}. From now on, signing in asks for a code that we send {} to {}.",
+                "Two-factor authentication was enabled for your account at {} on {}. From now on, signing in asks for a code {code}.",
                 self.site_name,
                 exact(self.at),
-                self.channel.by(),
-                self.masked
             )],
             link: ("This wasn't me", self.forgot),
             after: vec![
                 "If this was you, there is nothing to do.".to_owned(),
-                "If this wasn't you, choose a new password with the link above, and tell your administrator: signing in now asks for a code that you do not receive.".to_owned(),
+                "If this wasn't you, choose a new password with the link above, and tell your administrator: signing in now asks for a code that you do not have.".to_owned(),
             ],
         }
         .body()
@@ -99,19 +103,35 @@ impl FactorOff<'_> {
     /// The mail.
     #[must_use]
     pub fn body(&self) -> MailBody {
+        let (subject, before) = if self.last {
+            (
+                format!("Two-factor authentication is off for {}", self.site_name),
+                format!(
+                    "Two-factor authentication was disabled for your account at {} on {}. From now on, your password alone signs you in.",
+                    self.site_name,
+                    exact(self.at)
+                ),
+            )
+        } else {
+            (
+                format!("A second factor was removed for {}", self.site_name),
+                format!(
+                    "One of the second factors of your account at {} was removed on {}. Another one still guards it.",
+                    self.site_name,
+                    exact(self.at)
+                ),
+            )
+        };
         Letter {
             site_name: self.site_name,
             first_name: self.first_name,
-            subject: format!("Two-factor authentication is off for {}", self.site_name),
-            before: vec![format!(
-                "Two-factor authentication was disabled for your account at {} on {}. From now on, your password alone signs you in.",
-                self.site_name,
-                exact(self.at)
-            )],
+            subject,
+            before: vec![before],
             link: ("This wasn't me", self.forgot),
             after: vec![
                 "If this was you, there is nothing to do.".to_owned(),
-                "If this wasn't you, choose a new password with the link above, sign in, and enable it again.".to_owned(),
+                "If this wasn't you, choose a new password with the link above, sign in, and enable it again."
+                    .to_owned(),
             ],
         }
         .body()

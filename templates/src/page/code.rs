@@ -25,6 +25,35 @@ pub(super) struct CodeEntry<'a> {
     pub now: i64,
 }
 
+/// Another factor of the account, to choose instead.
+#[derive(Clone, Copy, Debug)]
+pub struct Other<'a> {
+    /// Its id.
+    pub factor: &'a str,
+    /// How its codes travel; `None` for an authenticator app.
+    pub channel: Option<Channel>,
+    /// `•••• 42`; empty for an authenticator app.
+    pub masked: &'a str,
+}
+
+/// A button for each.
+pub(super) fn other_ways(frame: &Frame<'_>, send: &str, others: &[Other<'_>]) -> Markup {
+    html! {
+        @for other in others {
+            (form::post(frame, send, &html! {
+                (form::hidden("factor", other.factor))
+                button type="submit" {
+                    @match other.channel {
+                        None => "Use your authenticator app",
+                        Some(Channel::Call) => { "Call " (other.masked) }
+                        Some(channel) => { "Send a code " (channel.by()) " to " (other.masked) }
+                    }
+                }
+            }))
+        }
+    }
+}
+
 impl CodeEntry<'_> {
     /// One input, never six boxes.
     pub(super) fn entry(&self) -> Markup {
@@ -73,13 +102,14 @@ impl CodeEntry<'_> {
     }
 
     /// "Another way": one button for each, or a sentence where there is none.
-    pub(super) fn other_ways(&self, none: &str) -> Markup {
+    pub(super) fn other_ways(&self, none: &str, factors: &[Other<'_>]) -> Markup {
         let others = || self.channels.iter().filter(|channel| **channel != self.channel);
         html! {
             details {
                 summary { "Another way" }
                 @for channel in others() { (self.send_by(*channel, channel.order())) }
-                @if others().next().is_none() { p.hint { (none) } }
+                (other_ways(self.frame, self.send, factors))
+                @if others().next().is_none() && factors.is_empty() { p.hint { (none) } }
             }
         }
     }

@@ -75,7 +75,7 @@ impl Profile<'_> {
                     a.button href=(frame.to("profile/edit")) { "Edit profile" }
                     a.button href=(frame.to("password")) { "Change password" }
                     @if self.factors.is_empty() && self.factors_offered {
-                        a.button.primary href=(frame.to("second-factor/phone")) { "Enable two-factor authentication" }
+                        a.button.primary href=(frame.to("second-factor")) { "Enable two-factor authentication" }
                     }
                 }
             },

@@ -17,9 +17,9 @@ use crate::{
 pub struct FactorLine<'a> {
     /// Its id.
     pub id: &'a str,
-    /// The preferred way.
-    pub channel: Channel,
-    /// `•••• 42`
+    /// The preferred way; `None` for an authenticator app.
+    pub channel: Option<Channel>,
+    /// `•••• 42`; empty for an authenticator app.
     pub masked: &'a str,
     /// Unix milliseconds.
     pub since: i64,
@@ -31,8 +31,18 @@ impl FactorLine<'_> {
         let disable = format!("second-factor/disable?factor={}", form::query_value(self.id));
         html! {
             span.mark.good { "on" }
-            " Codes " (self.channel.by()) " to " strong { (self.masked) } ", since " (time::day(self.since)) ". "
-            a href=(frame.to(&disable)) { "Disable" span.aside { " two-factor authentication" } }
+            " " (self.words()) ", since " (time::day(self.since)) ". "
+            a href=(frame.to(&disable)) { "Disable" span.aside { @if self.channel.is_some() { " these codes" } @else { " the authenticator app" } } }
+        }
+    }
+
+    /// "Codes by SMS to •••• 42"
+    fn words(&self) -> Markup {
+        html! {
+            @match self.channel {
+                Some(channel) => { "Codes " (channel.by()) " to " strong { (self.masked) } }
+                None => { "Codes of your " strong { "authenticator app" } }
+            }
         }
     }
 }
@@ -44,8 +54,10 @@ pub struct SecondFactor<'a> {
     pub frame: Frame<'a>,
     /// What is on.
     pub factors: &'a [FactorLine<'a>],
-    /// Whether one can be enabled here.
-    pub offered: bool,
+    /// Whether codes can be sent from here.
+    pub codes: bool,
+    /// Whether authenticator apps can be enabled here.
+    pub apps: bool,
     /// What just happened, or why this page.
     pub notice: Option<Notice<'a>>,
     /// Why the page came back.
@@ -57,18 +69,22 @@ impl SecondFactor<'_> {
     #[must_use]
     pub fn render(&self) -> Markup {
         let frame = &self.frame;
+        // One of each.
+        let app = self.apps && self.factors.iter().all(|factor| factor.channel.is_some());
+        let codes = self.codes && self.factors.iter().all(|factor| factor.channel.is_none());
         frame.page(&Sheet::new("Security", self.alert.is_some()).within(Section::Security), &html! {
             h1 { "Two-factor authentication" }
             (notice(self.notice))
             (form::above(self.alert, &[]))
-            p { "After your password, we ask for a code that only you can receive. A stolen password alone then opens nothing." }
+            p { "After your password, we ask for a code that only you can have. A stolen password alone then opens nothing." }
             @for factor in self.factors { div.row { (factor.render(frame)) } }
-            @if self.factors.is_empty() {
-                @if self.offered {
-                    p { a.button.primary href=(frame.to("second-factor/phone")) { "Enable two-factor authentication" } }
-                } @else {
-                    p.hint { "It can't be enabled on this site yet. Ask your administrator." }
+            @if app || codes {
+                div.actions {
+                    @if app { a.button.primary[self.factors.is_empty()] href=(frame.to("second-factor/app")) { "Add an authenticator app" } }
+                    @if codes { a.button.primary[self.factors.is_empty() && !app] href=(frame.to("second-factor/phone")) { "Get codes by phone or e-mail" } }
                 }
+            } @else if self.factors.is_empty() {
+                p.hint { "It can't be enabled on this site yet. Ask your administrator." }
             }
             p.links { a href=(frame.to("profile")) { "Back to profile" } a href=(frame.to("password")) { "Change password" } }
         })
@@ -278,7 +294,7 @@ impl EnrolCode<'_> {
                 (code.entry())
                 (code.again())
                 div.links {
-                    (code.other_ways("No other way is offered here."))
+                    (code.other_ways("No other way is offered here.", &[]))
                     (form::post(frame, "second-factor/phone", &restart))
                 }
             },
@@ -293,6 +309,8 @@ pub struct DisableFactor<'a> {
     pub frame: Frame<'a>,
     /// Which one.
     pub factor: FactorLine<'a>,
+    /// Nothing but the password would guard the account.
+    pub last: bool,
     /// Whose; tells password managers which entry to fill.
     pub username: &'a str,
     /// Why the form came back.
@@ -314,12 +332,17 @@ impl DisableFactor<'_> {
             }
         };
         let title = "Disable two-factor authentication";
-        frame.page(&Sheet::new(title, self.alert.is_some()).within(Section::Security), &html! {
-            h1 { "Disable " span.whole { "two-factor" } " authentication" }
-            p { "Codes " (self.factor.channel.by()) " to " strong { (self.factor.masked) }
-                " will no longer be asked for: your password alone will sign you in. Your other devices will be signed out." }
-            (form::above(self.alert, &[]))
-            (form::post(frame, "second-factor/disable", &fields))
-        })
+        frame.page(
+            &Sheet::new(title, self.alert.is_some()).within(Section::Security),
+            &html! {
+                h1 { "Disable " span.whole { "two-factor" } " authentication" }
+                p { (self.factor.words())
+                    @if self.last { " will no longer be asked for: your password alone will sign you in." }
+                    @else { " will no longer be asked for. Your other factor will." }
+                    " Your other devices will be signed out." }
+                (form::above(self.alert, &[]))
+                (form::post(frame, "second-factor/disable", &fields))
+            },
+        )
     }
 }

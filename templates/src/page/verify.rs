@@ -2,14 +2,14 @@
 
 use maud::{Markup, html};
 
-use super::code::CodeEntry;
+use super::code::{CodeEntry, Other};
 use crate::{
     Alert, Channel, Frame, Notice, form,
     frame::{Sheet, notice},
 };
 
-/// The second step at sign-in. Posts `code`, `csrf` to `login/verify`; "send again" and "another way" post `channel`, `csrf`
-/// to `login/verify/send`; "Start over" links to `login`.
+/// The second step at sign-in. Posts `code`, `csrf` to `login/verify`; "send again" and "another way" post `channel`
+/// (or `factor`), `csrf` to `login/verify/send`; "Start over" links to `login`.
 #[derive(Clone, Copy, Debug)]
 pub struct Verify<'a> {
     /// The frame.
@@ -22,6 +22,8 @@ pub struct Verify<'a> {
     pub sent: bool,
     /// Ways offered.
     pub channels: &'a [Channel],
+    /// The account's other factors.
+    pub others: &'a [Other<'a>],
     /// When "Send again" may be pressed, unix milliseconds.
     pub resend_at: i64,
     /// Unix milliseconds.
@@ -58,7 +60,7 @@ impl Verify<'_> {
                 (form::above(self.alert, &[]))
                 @if self.sent { (code.entry()) (code.again()) } @else { (code.offer()) }
                 div.links {
-                    (code.other_ways("No other way is set up for this account. Ask your administrator."))
+                    (code.other_ways("No other way is set up for this account. Ask your administrator.", self.others))
                     a href=(frame.to(self.start_over)) { "Start over" }
                 }
             },

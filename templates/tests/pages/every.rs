@@ -93,6 +93,7 @@ fn entrance(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
         channel: Channel::Sms,
         sent: true,
         channels: &[Channel::Sms, Channel::Call, Channel::Whatsapp],
+        others: &[],
         resend_at: NOW + 18_000,
         now: NOW,
         start_over: "login?return_to=%2F",
@@ -129,6 +130,21 @@ fn entrance(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
         (
             "verify-unsent",
             Verify { sent: false, notice: Some(Notice::FellBackToCall), channel: Channel::Call, ..verify }.render(),
+        ),
+        (
+            "verify-or-app",
+            Verify { others: &[Other { factor: t.token, channel: None, masked: "" }], ..verify }.render(),
+        ),
+        ("verify-app", VerifyApp { frame, others: &[], start_over: "login", alert: None }.render()),
+        (
+            "verify-app-or-code",
+            VerifyApp {
+                frame,
+                others: &[Other { factor: t.token, channel: Some(Channel::Sms), masked: t.masked }],
+                start_over: "login",
+                alert: Some(Alert::WrongCode { left: 3 }),
+            }
+            .render(),
         ),
         ("signed-out", SignOut { frame, alert: None }.render()),
     ]
@@ -193,7 +209,7 @@ fn newcomers(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
 
 fn members(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
     let frame = Frame { person: Some(Person { name: t.called }), ..frame(t) };
-    let factor = FactorLine { id: t.token, channel: Channel::Sms, masked: t.masked, since: NOW - 86_400_000 };
+    let factor = FactorLine { id: t.token, channel: Some(Channel::Sms), masked: t.masked, since: NOW - 86_400_000 };
     let about_errors =
         [FieldError { field: "about_me", message: t.error }, FieldError { field: "username", message: t.error }];
     let profile = Profile {
@@ -248,7 +264,17 @@ fn members(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
 
 fn guarding(t: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, Markup)> {
     let frame = Frame { person: Some(Person { name: t.called }), ..frame(t) };
-    let factor = FactorLine { id: t.token, channel: Channel::Sms, masked: t.masked, since: NOW - 86_400_000 };
+    let factor = FactorLine { id: t.token, channel: Some(Channel::Sms), masked: t.masked, since: NOW - 86_400_000 };
+    let app = FactorLine { channel: None, masked: "", ..factor };
+    let enrol_app = EnrolApp {
+        frame,
+        path: "M0 0h7v1h-7zM8 0h1v1h-1zM0 6h7v1h-7z",
+        side: 37,
+        secret: "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
+        url: "otpauth://totp/Site:ada?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Site",
+        alert: None,
+        notice: None,
+    };
     let errors = [FieldError { field: "phone", message: t.error }];
     let phone = EnablePhone {
         frame,
@@ -261,10 +287,15 @@ fn guarding(t: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, Marku
         alert: None,
         notice: None,
     };
-    let security = SecondFactor { frame, factors: &[], offered: true, notice: None, alert: None };
+    let security = SecondFactor { frame, factors: &[], codes: true, apps: true, notice: None, alert: None };
     vec![
         ("security", SecondFactor { notice: Some(Notice::FactorWanted(Some(t.place))), ..security }.render()),
         ("security-on", SecondFactor { factors: &[factor], ..security }.render()),
+        ("security-more", SecondFactor { factors: &[app], ..security }.render()),
+        ("security-both", SecondFactor { factors: &[factor, app], ..security }.render()),
+        ("app", enrol_app.render()),
+        ("app-wrong", EnrolApp { alert: Some(Alert::WrongCode { left: 3 }), ..enrol_app }.render()),
+        ("disable-one", DisableFactor { frame, factor: app, last: false, username: t.username, alert: None }.render()),
         ("enable", phone.render()),
         ("enable-or-mail", EnablePhone { channels: &[Channel::Sms, Channel::Email], ..phone }.render()),
         ("enable-by-mail", EnablePhone { channels: &[Channel::Email], channel: Channel::Email, ..phone }.render()),
@@ -283,7 +314,11 @@ fn guarding(t: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, Marku
             }
             .render(),
         ),
-        ("disable", DisableFactor { frame, factor, username: t.username, alert: Some(Alert::WrongPassword) }.render()),
+        (
+            "disable",
+            DisableFactor { frame, factor, last: true, username: t.username, alert: Some(Alert::WrongPassword) }
+                .render(),
+        ),
     ]
 }
 

@@ -254,9 +254,11 @@ fn mails(site_name: &str) -> Vec<templates::MailBody> {
         mail::ResetLink { site_name, first_name, username: "ada", link, lives }.body(),
         mail::PasswordChanged { site_name, first_name, at: NOW, forgot: link }.body(),
         mail::FactorOn {
-            site_name, first_name, channel: Channel::Sms, masked: "•••• 42", at: NOW, forgot: link
+            site_name, first_name, channel: Some(Channel::Sms), masked: "•••• 42", at: NOW, forgot: link
         }
         .body(),
-        mail::FactorOff { site_name, first_name, at: NOW, forgot: link }.body(),
+        mail::FactorOn { site_name, first_name, channel: None, masked: "", at: NOW, forgot: link }.body(),
+        mail::FactorOff { site_name, first_name, last: false, at: NOW, forgot: link }.body(),
+        mail::FactorOff { site_name, first_name, last: true, at: NOW, forgot: link }.body(),
     ]
 }

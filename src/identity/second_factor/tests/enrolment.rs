@@ -61,14 +61,15 @@ async fn what_is_wrong_with_an_enrolment_stands_beside_its_field() {
 async fn turning_off_takes_the_password_and_ends_other_sessions() {
     let stage = Stage::with_phone().await;
     let account = stage.loaded(&stage.account).await;
+    let id = account.factors[0].id.clone();
     let shown = |method| vec![Shown { method, at: stage.now }];
     let code_only = Authenticated::new(account.clone(), shown(Method::Sms));
-    assert!(matches!(stage.identity.disable_factor(&code_only, None, stage.now).await, Err(Refusal::Stale)));
+    assert!(matches!(stage.identity.disable_factor(&code_only, &id, None, stage.now).await, Err(Refusal::Stale)));
     let proof = Authenticated::new(account, shown(Method::Pwd));
-    let row = stage.identity.disable_factor(&proof, Some("sid1"), stage.now).await.unwrap();
+    let row = stage.identity.disable_factor(&proof, &id, Some("sid1"), stage.now).await.unwrap();
     assert!(stage.loaded(&stage.account).await.factors.is_empty());
     let rows = stage.identity.changes(10).await.unwrap();
     let effect = rows.iter().find(|change| change.id == row).map(|change| &change.effect);
     assert_eq!(effect, Some(&Effect::EndOthers("sid1".into())));
-    assert!(matches!(stage.identity.disable_factor(&proof, None, stage.now).await, Err(Refusal::Stale)));
+    assert!(matches!(stage.identity.disable_factor(&proof, &id, None, stage.now).await, Err(Refusal::Stale)));
 }

@@ -1,4 +1,4 @@
-//! Private keys at rest: AES-256-GCM (NIST SP 800-38D) under a key derived from `[secrets]`.
+//! Secrets at rest: AES-256-GCM (NIST SP 800-38D) under a key derived from `[secrets]`.
 //!
 //! Sealed is nonce, ciphertext, tag. The key's name is associated data, so that no row opens under another's name. What a
 //! previous secret sealed still opens, and says that it has to be sealed again.
@@ -13,26 +13,35 @@ use zeroize::Zeroizing;
 
 /// The keys that seal and open.
 #[derive(Debug)]
-pub(super) struct Vault {
+pub struct Vault {
     current: LessSafeKey,
     previous: Vec<LessSafeKey>,
 }
 
 /// What was sealed.
-pub(super) struct Opened {
-    /// The private key.
+#[derive(Debug)]
+pub struct Opened {
+    /// What it was.
     pub document: Zeroizing<Vec<u8>>,
     /// A previous secret sealed it.
     pub stale: bool,
 }
 
 impl Vault {
-    /// `config` has checked that the secrets are long enough.
-    pub fn new(current: &SecretString, previous: &[SecretString]) -> Result<Self, Unspecified> {
+    /// `label` keeps apart what the same secrets seal for different uses. `config` has checked that the secrets are long
+    /// enough.
+    ///
+    /// # Errors
+    /// When the cryptographic library refuses.
+    pub fn new(label: &str, current: &SecretString, previous: &[SecretString]) -> Result<Self, Unspecified> {
+        let derive = |secret| derive(label, secret);
         Ok(Self { current: derive(current)?, previous: previous.iter().map(derive).collect::<Result<_, _>>()? })
     }
 
-    /// `nonce`: fresh random bytes. With one key a month, no two are ever alike (96 bits).
+    /// `nonce`: fresh random bytes. Among a few million of them no two are ever alike (96 bits).
+    ///
+    /// # Errors
+    /// When the cryptographic library refuses.
     pub fn seal(&self, kid: &str, document: &[u8], nonce: [u8; NONCE_LEN]) -> Result<Vec<u8>, Unspecified> {
         let mut sealed = Vec::with_capacity(NONCE_LEN + document.len() + AES_256_GCM.tag_len());
         sealed.extend_from_slice(&nonce);
@@ -45,6 +54,7 @@ impl Vault {
     }
 
     /// `None`: not sealed under this name by any of our secrets.
+    #[must_use]
     pub fn open(&self, kid: &str, sealed: &[u8]) -> Option<Opened> {
         let with = |key: &LessSafeKey| open_with(key, kid, sealed);
         let stale = |document| Opened { document, stale: true };
@@ -64,9 +74,9 @@ fn open_with(key: &LessSafeKey, kid: &str, sealed: &[u8]) -> Option<Zeroizing<Ve
 }
 
 /// As the session room derives its keys: HMAC-SHA256 with a label of its own.
-fn derive(secret: &SecretString) -> Result<LessSafeKey, Unspecified> {
+fn derive(label: &str, secret: &SecretString) -> Result<LessSafeKey, Unspecified> {
     let root = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
-    let tag = hmac::sign(&root, b"vestibule assertion keys v1");
+    let tag = hmac::sign(&root, label.as_bytes());
     Ok(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, tag.as_ref())?))
 }
 
@@ -75,7 +85,8 @@ mod tests {
     use super::*;
 
     fn vault(current: &str, previous: &[&str]) -> Vault {
-        Vault::new(&current.into(), &previous.iter().map(|secret| (*secret).into()).collect::<Vec<_>>()).unwrap()
+        Vault::new("label", &current.into(), &previous.iter().map(|secret| (*secret).into()).collect::<Vec<_>>())
+            .unwrap()
     }
 
     #[test]
@@ -91,6 +102,12 @@ mod tests {
             assert!(one.open("kid", &changed).is_none(), "byte {place}");
         }
         assert!((0..sealed.len()).all(|length| one.open("kid", &sealed[..length]).is_none()));
+    }
+
+    #[test]
+    fn what_is_sealed_for_one_use_does_not_open_for_another() {
+        let sealed = vault("one", &[]).seal("kid", b"private", [7; 12]).unwrap();
+        assert!(Vault::new("other label", &"one".into(), &[]).unwrap().open("kid", &sealed).is_none());
     }
 
     #[test]
