@@ -35,7 +35,7 @@ mod contract;
 
 use std::sync::Arc;
 
-pub use self::second_factor::{AppEnrolment, AppSecret};
+pub use self::second_factor::{AppEnrolment, AppSecret, RecoveryCodes};
 use self::{account::AccountId, hasher::Hasher, ledger::Ledger, throttle::Throttle};
 pub use self::{
     proof::{Answered, Authenticated, Enrolled, Method, Shown, SignIn},

@@ -21,6 +21,7 @@ mod page;
 mod password;
 mod phone;
 mod profile;
+mod recovery;
 mod register;
 mod reset;
 mod respond;

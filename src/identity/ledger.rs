@@ -4,6 +4,7 @@
 
 mod links;
 mod names;
+mod recovery;
 mod registrations;
 
 use super::{
@@ -220,12 +221,13 @@ impl Ledger {
 
     pub(super) async fn remove_factor(&self, tx: &mut Tx, id: &AccountId, factor: &str) -> Result<(), StoreError> {
         run!(tx, sqlx::query("DELETE FROM factors WHERE account = $1 AND id = $2").bind(&*id.0).bind(factor))?;
-        Ok(())
+        let left = on!(tx, link => sqlx::query_scalar::<_, i64>(COUNT_FACTORS).bind(&*id.0).fetch_one(link))?;
+        if left == 0 { self.drop_recovery_codes(tx, id).await } else { Ok(()) }
     }
 
     pub(super) async fn remove_factors(&self, tx: &mut Tx, id: &AccountId) -> Result<(), StoreError> {
         run!(tx, sqlx::query("DELETE FROM factors WHERE account = $1").bind(&*id.0))?;
-        Ok(())
+        self.drop_recovery_codes(tx, id).await
     }
 
     pub(super) async fn set_seen(&self, tx: &mut Tx, id: &AccountId, at: UnixMillis) -> Result<(), StoreError> {
@@ -307,6 +309,7 @@ const PAGE: &str = "SELECT id, username, email, email_confirmed, first_name, las
     chose_username, generation, created_at, last_seen_at FROM accounts WHERE username > $1 ORDER BY username LIMIT $2";
 const GROUPS: &str = "SELECT group_name FROM account_groups WHERE account = $1";
 const FACTORS: &str = "SELECT id, kind, since FROM factors WHERE account = $1 ORDER BY since, id";
+const COUNT_FACTORS: &str = "SELECT COUNT(*) FROM factors WHERE account = $1";
 const USE_UP: &str = "UPDATE factors SET last_step = $2 WHERE id = $1 AND last_step < $2 RETURNING last_step";
 const INSERT: &str = "INSERT INTO accounts (id, username, email, email_key, email_confirmed, first_name, last_name,
     about_me, password_hash, disabled, chose_username, generation, created_at)

@@ -8,10 +8,14 @@ mod app;
 mod code;
 mod enrol;
 mod pending;
+mod recovery;
 mod send;
 mod tries;
 
-pub use self::app::{AppEnrolment, AppSecret};
+pub use self::{
+    app::{AppEnrolment, AppSecret},
+    recovery::RecoveryCodes,
+};
 pub(super) use self::{pending::Pending, tries::Tries};
 use super::{
     Answered, Authenticated, Identity, Method, Refusal, Shown,
@@ -73,6 +77,8 @@ enum Asked<'a> {
     },
     /// An authenticator app that is on.
     App(&'a Factor),
+    /// The account's recovery codes.
+    Recovery,
     /// One being enrolled.
     NewApp {
         /// Its secret.
@@ -189,11 +195,13 @@ impl Identity {
     ) -> Result<Answered, Refusal> {
         let account = self.current(&challenge.account, challenge.generation).await?;
         let factor = account.factors.iter().find(|factor| factor.id == challenge.factor).ok_or(Refusal::Stale)?;
-        let asked = Asked::of(factor, challenge.started.as_ref());
+        // Whatever is asked for, a recovery code stands in for it.
+        let recovery = recovery::read(code).is_some();
+        let asked = if recovery { Asked::Recovery } else { Asked::of(factor, challenge.started.as_ref()) };
         let judged = self.judge(&account, &asked, code, client, now).await?;
         Ok(match judged {
             Judged::Approved(method) => {
-                if !factor.is_app() {
+                if !factor.is_app() && !recovery {
                     self.settle(&account, number(&factor.kind), challenge.channel, client);
                 }
                 let password = Shown { method: Method::Pwd, at: challenge.password_at };
@@ -262,7 +270,7 @@ impl Identity {
                     return Ok(Judged::Gone);
                 }
             }
-            Asked::App(_) | Asked::NewApp { .. } => {}
+            Asked::App(_) | Asked::NewApp { .. } | Asked::Recovery => {}
         }
         let left = match inner.tries.count(account, now) {
             Ok(left) => left,
@@ -281,7 +289,8 @@ impl Identity {
             left => Judged::Wrong { left },
         };
         // What cannot be a code is a wrong one, and costs the provider nothing.
-        let Some(code) = code::read(typed) else { return Ok(wrong()) };
+        let code = if matches!(asked, Asked::Recovery) { Some(typed.to_owned()) } else { code::read(typed) };
+        let Some(code) = code else { return Ok(wrong()) };
         match self.check(owner, asked, &code, now).await {
             Ok((Checked::Approved, method)) => {
                 ticket.succeeded();
@@ -313,6 +322,7 @@ impl Identity {
             Asked::Sent { started: Some(started), .. } => {
                 Ok((self.inner.verifier.check(started, code).await?, method(started.channel)))
             }
+            Asked::Recovery => Ok((self.check_recovery(owner, code, now).await?, Method::Otp)),
             Asked::App(factor) => Ok((self.check_app(owner, factor, code, now).await?, Method::Otp)),
             Asked::NewApp { sealed } => {
                 let known = self.step(&owner.id, sealed, code, now)?.is_some();

@@ -17,6 +17,7 @@ use super::{
     password::Password,
     phone::{self, Phone},
     profile,
+    recovery::Recovery,
     register::{self, Register},
     reset::Reset,
     second_factor::{self, Disable},
@@ -54,6 +55,7 @@ enum Route<'p> {
     Reset,
     SecondFactor,
     App,
+    Recovery,
     Phone,
     PhoneSend,
     Disable,
@@ -116,6 +118,7 @@ async fn answer(route: Route<'_>, visit: &Visit<'_>, body: Incoming) -> Outcome 
         Route::Forgotten => form_page::<Forgotten>(visit, body).await,
         Route::Reset => form_page::<Reset>(visit, body).await,
         Route::SecondFactor => second_factor::get(visit).await,
+        Route::Recovery => form_page::<Recovery>(visit, body).await,
         Route::App => form_page::<App>(visit, body).await,
         Route::Phone => form_page::<Phone>(visit, body).await,
         Route::PhoneSend => form_page::<phone::Send>(visit, body).await,
@@ -184,6 +187,7 @@ impl<'p> Route<'p> {
             "password/reset" => Self::Reset,
             "second-factor" => Self::SecondFactor,
             "second-factor/app" => Self::App,
+            "second-factor/recovery-codes" => Self::Recovery,
             "second-factor/phone" => Self::Phone,
             "second-factor/phone/send" => Self::PhoneSend,
             "second-factor/disable" => Self::Disable,
@@ -218,6 +222,7 @@ impl<'p> Route<'p> {
             | Self::Password
             | Self::SecondFactor
             | Self::App
+            | Self::Recovery
             | Self::Phone
             | Self::PhoneSend
             | Self::Disable => true,

@@ -31,6 +31,11 @@ pub(super) async fn get(visit: &Visit<'_>) -> Outcome {
         frame: visit.frame(),
         factors: &factors::borrowed(&lines),
         codes: !visit.room.identity.channels().is_empty(),
+        recovery: if lines.is_empty() {
+            None
+        } else {
+            Some(visit.room.identity.recovery_codes_left(&account.id).await?)
+        },
         apps: visit.room.identity.offers_apps(),
         notice,
         alert: None,

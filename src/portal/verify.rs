@@ -70,7 +70,7 @@ impl Page for Verify {
             let back = Back::say(StatusCode::UNPROCESSABLE_ENTITY, what);
             return Ok(show(visit, &owed, &back));
         }
-        if owed.challenge.started.is_none() && !owed.challenge.app {
+        if owed.challenge.started.is_none() && !owed.challenge.app && !by_recovery(visit) {
             return Ok(show(visit, &owed, &Back::alert(StatusCode::UNAUTHORIZED, Alert::CodeGone)));
         }
         let (identity, client) = (&visit.room.identity, &visit.view.client);
@@ -84,7 +84,9 @@ impl Page for Verify {
                 return visit.enter(proof, owed.remember, &owed.to).await;
             }
             Ok(Answered::Wrong { left }) => Back::alert(StatusCode::UNAUTHORIZED, Alert::WrongCode { left }),
-            Ok(Answered::Spent { until }) | Err(Refusal::Throttled { until }) if owed.challenge.app => {
+            Ok(Answered::Spent { until }) | Err(Refusal::Throttled { until })
+                if owed.challenge.app || by_recovery(visit) =>
+            {
                 app::spent(until, visit.now)
             }
             Ok(Answered::Spent { until }) => Back::wait(Alert::CodeSpent { until: until.0 }, until, visit.now),
@@ -344,6 +346,14 @@ fn show(visit: &Visit<'_>, owed: &Owed, back: &Back) -> Answer {
             .then_some(Notice::SentAgain)
     };
     let others: Vec<_> = challenge.others.iter().map(other).collect();
+    if by_recovery(visit) {
+        let view = templates::page::VerifyRecovery {
+            frame: visit.frame(),
+            start_over: &start_over,
+            alert: back.shown_alert(),
+        };
+        return back.finish(visit.page(back.status, Guard::SignIn, view.render()));
+    }
     if challenge.app {
         let view = templates::page::VerifyApp {
             frame: visit.frame(),
@@ -367,6 +377,10 @@ fn show(visit: &Visit<'_>, owed: &Owed, back: &Back) -> Answer {
         alert: back.shown_alert(),
     };
     back.finish(visit.page(back.status, Guard::SignIn, view.render()))
+}
+
+fn by_recovery(visit: &Visit<'_>) -> bool {
+    visit.query("way") == "recovery"
 }
 
 fn other(other: &Other) -> templates::page::Other<'_> {

@@ -90,6 +90,8 @@ pub(crate) enum Kind {
     Phone,
     /// A one-time code. Never redisplayed.
     Code,
+    /// A recovery code. Never redisplayed.
+    RecoveryCode,
 }
 
 /// A labelled input.
@@ -166,8 +168,8 @@ impl<'a> Field<'a> {
     }
 
     fn input(&self, error: Option<&str>) -> Markup {
-        let secret = matches!(self.kind, Kind::Password | Kind::NewPassword(_) | Kind::Code);
-        let plain = matches!(self.kind, Kind::Handle | Kind::Email | Kind::Code);
+        let secret = matches!(self.kind, Kind::Password | Kind::NewPassword(_) | Kind::Code | Kind::RecoveryCode);
+        let plain = matches!(self.kind, Kind::Handle | Kind::Email | Kind::Code | Kind::RecoveryCode);
         let kind = match self.kind {
             Kind::Password | Kind::NewPassword(_) => "password",
             Kind::Phone => "tel",

@@ -8,6 +8,7 @@ pub mod edit;
 pub mod forgotten;
 pub mod password;
 pub mod profile;
+pub mod recovery;
 pub mod register;
 pub mod reset;
 pub mod second_factor;
@@ -26,6 +27,7 @@ pub use self::{
     forgotten::{Forgotten, ForgottenSent},
     password::ChangePassword,
     profile::Profile,
+    recovery::{RecoveryCodes, VerifyRecovery},
     register::{Register, RegisterSent},
     reset::Reset,
     second_factor::{Country, DisableFactor, EnablePhone, EnrolCode, FactorLine, SecondFactor},

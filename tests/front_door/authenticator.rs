@@ -211,3 +211,77 @@ async fn an_app_signs_in_while_the_code_provider_is_down() {
     answer(&mut browser, &app.code()).await.expect(303);
     browser.get("/").await.expect(200);
 }
+
+/// Makes ten and reads them off the page.
+async fn recovery_codes(browser: &mut Browser) -> Vec<String> {
+    let page = browser.submit(RECOVERY, RECOVERY, &[]).await.expect(200).text();
+    let list = page.split_once("<pre>").unwrap().1.split_once("</pre>").unwrap().0;
+    list.lines().map(str::to_owned).collect()
+}
+
+async fn recover(browser: &mut Browser, code: &str) -> Reply {
+    browser.submit("/.auth/login/verify?way=recovery", "/.auth/login/verify?way=recovery", &[("code", code)]).await
+}
+
+#[tokio::test]
+async fn a_recovery_code_stands_in_for_the_second_factor_once() {
+    let stage = moved().await;
+    let mut browser = stage.signed_in().await;
+    let none = browser.get(RECOVERY).await.expect(303);
+    assert_eq!(none.location(), "/.auth/second-factor", "there is nothing to recover yet");
+    let (mut browser, mut app) = enrolled(&stage).await;
+    let list = browser.get("/.auth/second-factor").await.expect(200).words();
+    assert!(list.contains("a lost phone locks you out"), "{list}");
+    let codes = recovery_codes(&mut browser).await;
+    assert_eq!(codes.len(), 10);
+    assert_eq!(codes.iter().collect::<std::collections::HashSet<_>>().len(), 10, "{codes:?}");
+    assert!(browser.get(RECOVERY).await.expect(200).words().contains("10 are left."), "and never shown again");
+    let mut lost = owing(&stage).await;
+    recover(&mut lost, "aaaa-aaaa-aaaa-aaaa").await.expect(401);
+    recover(&mut lost, &codes[0].to_uppercase().replace('-', " ")).await.expect(303);
+    lost.get("/").await.expect(200);
+    let me = lost.api("/.auth/me").await.json();
+    assert_eq!(me["amr"], serde_json::json!(["pwd", "otp", "mfa"]), "{me}");
+    assert!(lost.get("/.auth/second-factor").await.words().contains("9 are left."));
+    let mut again = owing(&stage).await;
+    let used = recover(&mut again, &codes[0]).await.expect(401);
+    assert!(used.words().contains("That code isn't right."), "{}", used.words());
+    // New ones replace the old, used or not.
+    let fresh = recovery_codes(&mut browser).await;
+    recover(&mut again, &codes[1]).await.expect(401);
+    recover(&mut again, &fresh[0]).await.expect(303);
+    let database = std::fs::read(stage.program.data.join("accounts.db")).unwrap();
+    let wal = std::fs::read(stage.program.data.join("accounts.db-wal")).unwrap_or_default();
+    for secret in fresh.iter().flat_map(|code| [code.clone(), code.replace('-', "")]).chain([app.secret.clone()]) {
+        let secret = secret.as_bytes();
+        assert!(![&database, &wal].iter().any(|file| file.windows(secret.len()).any(|part| part == secret)));
+    }
+    // With the last factor, its codes go.
+    wait(&stage, &mut app, STEP);
+    browser
+        .submit("/.auth/second-factor/disable", "/.auth/second-factor/disable", &[("password", PASSWORD)])
+        .await
+        .expect(303);
+    browser.get(RECOVERY).await.expect(303);
+}
+
+#[tokio::test]
+async fn four_uses_of_one_recovery_code_at_once_open_one_session() {
+    let stage = moved().await;
+    let (mut browser, _app) = enrolled(&stage).await;
+    let codes = recovery_codes(&mut browser).await;
+    let mut browsers = Vec::new();
+    for _ in 0..4 {
+        browsers.push(owing(&stage).await);
+    }
+    let mut answers = tokio::task::JoinSet::new();
+    for mut browser in browsers {
+        let code = codes[3].clone();
+        answers.spawn(async move { recover(&mut browser, &code).await.status.as_u16() });
+    }
+    let mut statuses = answers.join_all().await;
+    statuses.sort_unstable();
+    assert_eq!(statuses, [303, 401, 401, 401]);
+}
+
+const RECOVERY: &str = "/.auth/second-factor/recovery-codes";

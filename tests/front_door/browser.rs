@@ -80,7 +80,7 @@ async fn walk(program: &Program, window: &Window, pictures: bool) {
     window.press("Enable two-factor authentication").await;
     picture("second-factor-phone-or-list").await;
     if !window.place().await.contains("/phone") {
-        window.press("Enable two-factor authentication").await;
+        window.press("Get codes by phone or e-mail").await;
     }
     picture("second-factor-phone").await;
     if !pictures {

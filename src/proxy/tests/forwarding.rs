@@ -299,7 +299,7 @@ async fn an_upload_goes_on_while_nobody_reads_its_answer() {
         let (mut reader, mut writer) = upstream.stream.into_split();
         let answer = async {
             writer.write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: {ANSWER}\r\n\r\n").as_bytes()).await.unwrap();
-            writer.write_all(&vec![b'y'; ANSWER]).await.unwrap();
+            writer.write_all(&vec![b'y'; ANSWER - 1]).await.unwrap();
         };
         let upload = async {
             let (mut piece, mut left) = (vec![0; 64 << 10], UPLOAD - early);
@@ -308,6 +308,8 @@ async fn an_upload_goes_on_while_nobody_reads_its_answer() {
             }
         };
         tokio::join!(answer, upload);
+        // A whole answer would end the upload.
+        writer.write_all(b"y").await.unwrap();
     })
     .await;
     let rig = Rig::new(open_site(script.upstream.clone()), crate::config::limits::Limits::default()).await;

@@ -48,6 +48,76 @@ pub struct FactorOff<'a> {
     pub forgot: &'a str,
 }
 
+/// What happened to recovery codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recovery {
+    /// New ones were made.
+    Made,
+    /// One signed somebody in.
+    Used {
+        /// How many are left.
+        left: u32,
+    },
+}
+
+/// After recovery codes were made, or one was used.
+#[derive(Clone, Copy, Debug)]
+pub struct RecoveryCodes<'a> {
+    /// `portal.name`
+    pub site_name: &'a str,
+    /// "Ada"
+    pub first_name: &'a str,
+    /// What happened.
+    pub what: Recovery,
+    /// Unix milliseconds.
+    pub at: i64,
+    /// Whole URL of `password/forgot`.
+    pub forgot: &'a str,
+}
+
+impl RecoveryCodes<'_> {
+    /// The mail.
+    #[must_use]
+    pub fn body(&self) -> MailBody {
+        let (subject, before) = match self.what {
+            Recovery::Made => (
+                format!("New recovery codes for {}", self.site_name),
+                format!(
+                    "New recovery codes were made for your account at {} on {}. Older ones no longer work.",
+                    self.site_name,
+                    exact(self.at)
+                ),
+            ),
+            Recovery::Used { left } => (
+                format!("A recovery code was used for {}", self.site_name),
+                format!(
+                    "Somebody signed in to your account at {} on {} with your password and a recovery code. {}",
+                    self.site_name,
+                    exact(self.at),
+                    match left {
+                        0 => "None is left: make new ones on the Security page.".to_owned(),
+                        1 => "One is left: make new ones on the Security page.".to_owned(),
+                        left => format!("{left} are left."),
+                    }
+                ),
+            ),
+        };
+        Letter {
+            site_name: self.site_name,
+            first_name: self.first_name,
+            subject,
+            before: vec![before],
+            link: ("This wasn't me", self.forgot),
+            after: vec![
+                "If this was you, there is nothing to do.".to_owned(),
+                "If this wasn't you, choose a new password at once with the link above, and tell your administrator."
+                    .to_owned(),
+            ],
+        }
+        .body()
+    }
+}
+
 impl PasswordChanged<'_> {
     /// The mail.
     #[must_use]

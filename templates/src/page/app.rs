@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::code::{Other, other_ways};
+use super::code::{Other, other_ways, recovery};
 use crate::{
     Alert, Frame, Notice,
     form::{self, Field, Kind},
@@ -88,20 +88,23 @@ impl VerifyApp<'_> {
             (Field::new(Kind::Code, "code", "Code", "one-time-code").focus(true).render())
             (form::submit("Sign in"))
         };
-        let none = html! { p.hint { "No other way is set up for this account. Ask your administrator." } };
-        frame.page(&Sheet::new("Enter the code", self.alert.is_some()), &html! {
-            h1 { "Enter the code" }
-            (form::above(self.alert, &[]))
-            p { "Enter the code from your authenticator app." }
-            (form::post(frame, "login/verify", &fields))
-            div.links {
-                details {
-                    summary { "Another way" }
-                    @if self.others.is_empty() { (none) } @else { (other_ways(frame, "login/verify/send", self.others)) }
+        frame.page(
+            &Sheet::new("Enter the code", self.alert.is_some()),
+            &html! {
+                h1 { "Enter the code" }
+                (form::above(self.alert, &[]))
+                p { "Enter the code from your authenticator app." }
+                (form::post(frame, "login/verify", &fields))
+                div.links {
+                    details {
+                        summary { "Another way" }
+                        (other_ways(frame, "login/verify/send", self.others))
+                        (recovery(frame))
+                    }
+                    a href=(frame.to(self.start_over)) { "Start over" }
                 }
-                a href=(frame.to(self.start_over)) { "Start over" }
-            }
-        })
+            },
+        )
     }
 }
 

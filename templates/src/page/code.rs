@@ -36,6 +36,11 @@ pub struct Other<'a> {
     pub masked: &'a str,
 }
 
+/// What stands in for every factor.
+pub(super) fn recovery(frame: &Frame<'_>) -> Markup {
+    html! { p { a href=(frame.to("login/verify?way=recovery")) { "Use a recovery code" } } }
+}
+
 /// A button for each.
 pub(super) fn other_ways(frame: &Frame<'_>, send: &str, others: &[Other<'_>]) -> Markup {
     html! {
@@ -101,15 +106,16 @@ impl CodeEntry<'_> {
         }
     }
 
-    /// "Another way": one button for each, or a sentence where there is none.
-    pub(super) fn other_ways(&self, none: &str, factors: &[Other<'_>]) -> Markup {
+    /// "Another way": one button for each.
+    /// `last`: what stands below them.
+    pub(super) fn other_ways(&self, last: &Markup, factors: &[Other<'_>]) -> Markup {
         let others = || self.channels.iter().filter(|channel| **channel != self.channel);
         html! {
             details {
                 summary { "Another way" }
                 @for channel in others() { (self.send_by(*channel, channel.order())) }
                 (other_ways(self.frame, self.send, factors))
-                @if others().next().is_none() && factors.is_empty() { p.hint { (none) } }
+                (last)
             }
         }
     }

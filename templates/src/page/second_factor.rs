@@ -58,6 +58,8 @@ pub struct SecondFactor<'a> {
     pub codes: bool,
     /// Whether authenticator apps can be enabled here.
     pub apps: bool,
+    /// How many recovery codes are left; `None` where there is nothing they could stand in for.
+    pub recovery: Option<u32>,
     /// What just happened, or why this page.
     pub notice: Option<Notice<'a>>,
     /// Why the page came back.
@@ -86,8 +88,22 @@ impl SecondFactor<'_> {
             } @else if self.factors.is_empty() {
                 p.hint { "It can't be enabled on this site yet. Ask your administrator." }
             }
+            @if let Some(left) = self.recovery { (recovery(frame, left)) }
             p.links { a href=(frame.to("profile")) { "Back to profile" } a href=(frame.to("password")) { "Change password" } }
         })
+    }
+}
+
+fn recovery(frame: &Frame<'_>, left: u32) -> Markup {
+    let link = html! { a href=(frame.to("second-factor/recovery-codes")) { "Recovery codes" } };
+    html! {
+        p {
+            @match left {
+                0 => { "Without " (link) ", a lost phone locks you out." }
+                1 => { (link) ": one is left." }
+                left => { (link) ": " (left) " are left." }
+            }
+        }
     }
 }
 
@@ -281,6 +297,8 @@ impl EnrolCode<'_> {
             resend_at: self.resend_at,
             now: self.now,
         };
+        let others = self.channels.iter().any(|channel| *channel != self.channel);
+        let none = html! { @if !others { p.hint { "No other way is offered here." } } };
         let restart = html! {
             (form::hidden("restart", "1"))
             button.plain type="submit" { @if self.channel == Channel::Email { "Begin again" } @else { "Use another number" } }
@@ -294,7 +312,7 @@ impl EnrolCode<'_> {
                 (code.entry())
                 (code.again())
                 div.links {
-                    (code.other_ways("No other way is offered here.", &[]))
+                    (code.other_ways(&none, &[]))
                     (form::post(frame, "second-factor/phone", &restart))
                 }
             },

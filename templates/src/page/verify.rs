@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::code::{CodeEntry, Other};
+use super::code::{CodeEntry, Other, recovery};
 use crate::{
     Alert, Channel, Frame, Notice, form,
     frame::{Sheet, notice},
@@ -60,7 +60,7 @@ impl Verify<'_> {
                 (form::above(self.alert, &[]))
                 @if self.sent { (code.entry()) (code.again()) } @else { (code.offer()) }
                 div.links {
-                    (code.other_ways("No other way is set up for this account. Ask your administrator.", self.others))
+                    (code.other_ways(&recovery(frame), self.others))
                     a href=(frame.to(self.start_over)) { "Start over" }
                 }
             },

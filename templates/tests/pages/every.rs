@@ -135,6 +135,10 @@ fn entrance(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
             "verify-or-app",
             Verify { others: &[Other { factor: t.token, channel: None, masked: "" }], ..verify }.render(),
         ),
+        (
+            "verify-recovery",
+            VerifyRecovery { frame, start_over: "login", alert: Some(Alert::WrongCode { left: 3 }) }.render(),
+        ),
         ("verify-app", VerifyApp { frame, others: &[], start_over: "login", alert: None }.render()),
         (
             "verify-app-or-code",
@@ -287,11 +291,18 @@ fn guarding(t: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, Marku
         alert: None,
         notice: None,
     };
-    let security = SecondFactor { frame, factors: &[], codes: true, apps: true, notice: None, alert: None };
+    let security =
+        SecondFactor { frame, factors: &[], codes: true, apps: true, recovery: None, notice: None, alert: None };
     vec![
         ("security", SecondFactor { notice: Some(Notice::FactorWanted(Some(t.place))), ..security }.render()),
         ("security-on", SecondFactor { factors: &[factor], ..security }.render()),
-        ("security-more", SecondFactor { factors: &[app], ..security }.render()),
+        ("security-more", SecondFactor { factors: &[app], recovery: Some(0), ..security }.render()),
+        ("recovery-none", RecoveryCodes { frame, left: 0, codes: &[], alert: None }.render()),
+        ("recovery-left", RecoveryCodes { frame, left: 7, codes: &[], alert: Some(Alert::StoreDown) }.render()),
+        (
+            "recovery-fresh",
+            RecoveryCodes { frame, left: 10, codes: &["abcd-efgh-ijkl-mnop"; 10], alert: None }.render(),
+        ),
         ("security-both", SecondFactor { factors: &[factor, app], ..security }.render()),
         ("app", enrol_app.render()),
         ("app-wrong", EnrolApp { alert: Some(Alert::WrongCode { left: 3 }), ..enrol_app }.render()),

@@ -258,6 +258,9 @@ fn mails(site_name: &str) -> Vec<templates::MailBody> {
         }
         .body(),
         mail::FactorOn { site_name, first_name, channel: None, masked: "", at: NOW, forgot: link }.body(),
+        mail::RecoveryCodes { site_name, first_name, what: mail::Recovery::Made, at: NOW, forgot: link }.body(),
+        mail::RecoveryCodes { site_name, first_name, what: mail::Recovery::Used { left: 1 }, at: NOW, forgot: link }
+            .body(),
         mail::FactorOff { site_name, first_name, last: false, at: NOW, forgot: link }.body(),
         mail::FactorOff { site_name, first_name, last: true, at: NOW, forgot: link }.body(),
     ]
