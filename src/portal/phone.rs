@@ -119,6 +119,9 @@ impl Page for Send {
 
     async fn post(visit: &Visit<'_>, form: Form<Way>) -> Outcome {
         let way = form.into_fields();
+        if let Some(answer) = not_now(visit)? {
+            return Ok(answer);
+        }
         let Some((flow, mut enrolment)) = enrolling(visit).await? else { return Ok(visit.to_page(HERE)) };
         let channel = Channel::parse(&way.channel);
         let (tried, resend_at) = (channel.unwrap_or(enrolment.channel), enrolment.resend_at);

@@ -201,8 +201,17 @@ impl<'a> Visit<'a> {
         self.to_page(&page)
     }
 
-    /// The end of every sign-in: a session with a new id, and onward.
+    /// The end of every sign-in: a session with a new id, and onward. Who only confirmed who they are (step-up) keeps the
+    /// session, and with it "stay signed in".
     pub(super) async fn enter(&self, proof: Authenticated, remember: bool, to: &ReturnTo) -> Result<Answer, Stop> {
+        let own = self.live().filter(|live| live.record.account == proof.account().id);
+        if let Some(live) = own.filter(|live| live.record.remember || !remember) {
+            return match self.room.sessions.rotate(live, proof, self.now).await {
+                Ok(cookie) => Ok(respond::with_cookie(respond::see_other(&to.location()), cookie)),
+                Err(NotStarted::Overtaken) => Ok(self.to_sign_in(Done::Anew, to)),
+                Err(other) => Err(other.into()),
+            };
+        }
         match self.room.sessions.start(proof, remember, self.live(), self.now).await {
             Ok(cookie) => Ok(respond::with_cookie(respond::see_other(&to.location()), cookie)),
             // The account changed while its owner was signing in.
@@ -257,7 +266,7 @@ pub(super) fn encoded(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, QUERY_VALUE).to_string()
 }
 
-const RECENT: Duration = Duration::from_mins(15);
+const RECENT: Duration = Duration::from_mins(10);
 
 const QUERY_VALUE: &percent_encoding::AsciiSet =
     &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

@@ -325,3 +325,32 @@ async fn me_tells_who_is_there() {
     let stranger = Browser::new(&program).api("/.auth/me").await.expect(401);
     assert_eq!(stranger.json()["error"], "unauthenticated");
 }
+
+#[tokio::test]
+async fn what_guards_an_account_asks_for_a_sign_in_of_the_last_ten_minutes_which_keeps_the_session() {
+    let upstream = Upstream::start().await;
+    let program =
+        moved("idle = \"1h\"\nlifetime = \"8h\"\nremember = \"30d\"\n")(Setup::before(&upstream.url())).start().await;
+    program.ready().await;
+    program.add_person("ada", PASSWORD, false);
+    let clock = program.clock.as_ref().unwrap();
+    let mut browser = Browser::new(&program);
+    let fields = [("identifier", "ada"), ("password", PASSWORD), ("remember", "on")];
+    browser.submit("/.auth/login", "/.auth/login", &fields).await.expect(303);
+    let guarded = "/.auth/second-factor/app";
+    clock.advance(Duration::from_secs(9 * 60));
+    browser.get(guarded).await.expect(200);
+    clock.advance(Duration::from_secs(2 * 60));
+    let asked = browser.get(guarded).await.expect(303).location().to_owned();
+    assert!(asked.starts_with("/.auth/login?again=1&return_to="), "{asked}");
+    let before = browser.session_cookie().unwrap().1;
+    let fields = [("identifier", "ada"), ("password", PASSWORD), ("return_to", guarded)];
+    let reply = browser.submit(&asked, "/.auth/login", &fields).await.expect(303);
+    assert_eq!(reply.location(), guarded);
+    let cookies = reply.set_cookies();
+    assert!(cookies.iter().any(|line| line.contains("Max-Age=")), "stays signed in: {cookies:?}");
+    assert_ne!(browser.session_cookie().unwrap().1, before, "under a new id");
+    browser.get(guarded).await.expect(200);
+    clock.advance(Duration::from_secs(20 * 24 * 3600));
+    browser.get("/").await.expect(200);
+}
