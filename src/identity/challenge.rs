@@ -37,6 +37,9 @@ pub struct Challenge {
     /// How many codes were sent: each wait is longer than the last.
     #[serde(default)]
     pub sends: u32,
+    /// The language messages are asked for in; `None` leaves it to the provider.
+    #[serde(default)]
+    pub locale: Option<String>,
 }
 
 /// Another factor of the account.
@@ -67,6 +70,9 @@ pub struct Enrolment {
     pub channel: Channel,
     /// The verification under way.
     pub started: Started,
+    /// No tries are left: its code is worth nothing any more.
+    #[serde(default)]
+    pub spent: bool,
     /// Set when SMS could not reach the number and a call was made instead.
     pub fell_back: bool,
     /// When "send again" works.
@@ -74,4 +80,7 @@ pub struct Enrolment {
     /// How many codes were sent: each wait is longer than the last.
     #[serde(default)]
     pub sends: u32,
+    /// The language messages are asked for in; `None` leaves it to the provider.
+    #[serde(default)]
+    pub locale: Option<String>,
 }

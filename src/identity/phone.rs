@@ -81,14 +81,29 @@ pub fn parse(country_code: &str, typed: &str) -> Result<Number, FieldError> {
 /// The country a browser's `Accept-Language` points to, for preselecting: `en-KE,en;q=0.9` → `KE`.
 #[must_use]
 pub fn country_from_language(header: &str) -> Option<&'static str> {
+    let wishes = wishes(header);
+    let by_region = wishes.iter().find_map(|(_, tag)| tag.split('-').skip(1).find_map(|part| region_subtag(part)));
+    by_region.or_else(|| wishes.iter().find_map(|(_, tag)| home_of_language(tag)))
+}
+
+/// The language of a browser's `Accept-Language` that code providers write and speak, best first: `de-AT,en;q=0.5` → `de`.
+#[must_use]
+pub fn locale_of_languages(header: &str) -> Option<&'static str> {
+    wishes(header).iter().find_map(|(_, tag)| {
+        let known = |tag: &str| LOCALES.iter().find(|locale| locale.eq_ignore_ascii_case(tag)).copied();
+        known(tag).or_else(|| known(tag.split('-').next()?))
+    })
+}
+
+/// Weights (thousandths) and tags, best first.
+fn wishes(header: &str) -> Vec<(u16, &str)> {
     if header.len() > LONGEST_LANGUAGES {
-        return None;
+        return Vec::new();
     }
     let mut wishes: Vec<(u16, &str)> = header.split(',').take(MOST_LANGUAGES).filter_map(wish).collect();
     // Stable: equal wishes stay in the order sent.
     wishes.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
-    let by_region = wishes.iter().find_map(|(_, tag)| tag.split('-').skip(1).find_map(|part| region_subtag(part)));
-    by_region.or_else(|| wishes.iter().find_map(|(_, tag)| home_of_language(tag)))
+    wishes
 }
 
 impl Number {
@@ -259,6 +274,12 @@ static COUNTRIES: LazyLock<Vec<Country>> = LazyLock::new(|| {
 const NO_SUCH_CODE: &str = "No country's numbers begin like that. After the + comes the country's code, as in +254.";
 const WRONG_KIND: &str = "Codes can't be sent to that kind of number. Use a mobile number or your number at home.";
 const LONGEST_TYPED: usize = 40;
+/// Of Twilio Verify's default message, by channels that know languages.
+const LOCALES: [&str; 45] = [
+    "af", "ar", "ca", "cs", "da", "de", "el", "en", "en-GB", "es", "et", "fi", "fr", "he", "hi", "hr", "hu", "id",
+    "it", "ja", "kn", "ko", "lt", "mr", "ms", "nb", "nl", "pl", "pt", "pt-BR", "ro", "ru", "sk", "sv", "sw", "te",
+    "th", "tl", "tr", "uk", "ur", "vi", "zh", "zh-CN", "zh-HK",
+];
 const LONGEST_LANGUAGES: usize = 512;
 const MOST_LANGUAGES: usize = 16;
 

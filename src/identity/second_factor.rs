@@ -63,6 +63,7 @@ fn challenge_of(account: &Account, factor: &Factor, password_at: UnixMillis, cha
         fell_back: false,
         resend_at: password_at,
         sends: 0,
+        locale: None,
     }
 }
 
@@ -142,6 +143,7 @@ impl Identity {
             before: challenge.started.as_ref(),
             resend_at: challenge.resend_at,
             sends: challenge.sends,
+            locale: challenge.locale.as_deref(),
         };
         let sent = self.dispatch(errand, client, now).await?;
         challenge.masked = masked(&account, &factor.kind, sent.started.channel);
@@ -166,7 +168,8 @@ impl Identity {
         let factor = account.factors.iter().find(|own| own.id == factor);
         let factor = factor.ok_or_else(|| Refusal::field("factor", "Choose one of the ways shown."))?;
         let other = challenge_of(&account, factor, challenge.password_at, self.inner.verifier.channels());
-        *challenge = Challenge { resend_at: challenge.resend_at, sends: challenge.sends, ..other };
+        let locale = challenge.locale.take();
+        *challenge = Challenge { resend_at: challenge.resend_at, sends: challenge.sends, locale, ..other };
         Ok(())
     }
 

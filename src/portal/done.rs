@@ -19,10 +19,11 @@ pub(super) enum Done {
     Off,
     Less,
     Sent,
+    NewCode,
 }
 
 impl Done {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::SignedOut,
         Self::Reset,
         Self::Ready,
@@ -36,6 +37,7 @@ impl Done {
         Self::Off,
         Self::Less,
         Self::Sent,
+        Self::NewCode,
     ];
 
     /// Its value in the query.
@@ -54,6 +56,7 @@ impl Done {
             Self::Off => "off",
             Self::Less => "less",
             Self::Sent => "sent",
+            Self::NewCode => "new-code",
         }
     }
 
@@ -78,6 +81,7 @@ impl Done {
             Self::Off => Notice::FactorOff,
             Self::Less => Notice::FactorRemoved,
             Self::Sent => Notice::SentAgain,
+            Self::NewCode => Notice::NewCode,
         }
     }
 }

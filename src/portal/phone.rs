@@ -126,12 +126,20 @@ impl Page for Send {
         let channel = Channel::parse(&way.channel);
         let (tried, resend_at) = (channel.unwrap_or(enrolment.channel), enrolment.resend_at);
         let (identity, client) = (&visit.room.identity, &visit.view.client);
+        let (before, spent) = (enrolment.started.clone(), enrolment.spent && visit.now < resend_at);
         let sent = identity.enrol_send(&mut enrolment, channel, client, visit.now).await;
         if !keep(visit, flow, &enrolment).await? {
             return Ok(visit.to_page("second-factor"));
         }
         match sent {
-            Ok(()) => Ok(visit.to_page(&format!("{HERE}?done={}", Done::Sent.name()))),
+            Ok(()) => {
+                let done = verify::sent_done(Some(&before), Some(&enrolment.started));
+                Ok(visit.to_page(&format!("{HERE}?done={}", done.name())))
+            }
+            // There is no earlier message that still works.
+            Err(Refusal::Throttled { until }) if spent => {
+                Ok(ask_code(visit, &enrolment, &Back::wait(Alert::CodeSpent { until: until.0 }, until, visit.now)))
+            }
             Err(Refusal::Stale) => begin_anew(visit, flow).await,
             Err(refusal) => Ok(ask_code(visit, &enrolment, &verify::not_sent(refusal, tried, resend_at, visit.now)?)),
         }
@@ -168,7 +176,8 @@ async fn enrol(visit: &Visit<'_>, typed: &Typed) -> Outcome {
     }
     let channel = chosen(visit, typed);
     let account = &live.record.account;
-    let begun = identity.enrol(account, &typed.country, &typed.phone, channel, &visit.view.client, visit.now).await;
+    let wish = (&*typed.country, &*typed.phone, channel);
+    let begun = identity.enrol(account, wish, visit.locale(), &visit.view.client, visit.now).await;
     match begun {
         Ok(enrolment) => {
             hold(visit, flow, &enrolment).await?;
@@ -298,7 +307,8 @@ fn ask_code(visit: &Visit<'_>, enrolment: &Enrolment, back: &Back) -> Answer {
     } else if enrolment.fell_back {
         Some(Notice::FellBackToCall)
     } else {
-        (Done::parse(&visit.query("done")) == Some(Done::Sent)).then_some(Notice::SentAgain)
+        let done = Done::parse(&visit.query("done"));
+        done.filter(|done| matches!(done, Done::Sent | Done::NewCode)).map(Done::notice)
     };
     let view = templates::page::EnrolCode {
         frame: visit.frame(),

@@ -97,11 +97,20 @@ fn provider(error: &VerifyError, now: UnixMillis) -> (StatusCode, Alert<'static>
                 Some(retry_after.map_or(600, |wait| wait.as_secs())),
             )
         }
-        VerifyError::Blocked { .. } => (StatusCode::UNPROCESSABLE_ENTITY, Alert::Blocked, None),
+        VerifyError::Blocked { code } => (StatusCode::UNPROCESSABLE_ENTITY, blocked(*code), None),
         VerifyError::Settings { .. } | VerifyError::Down(_) => {
             tracing::warn!(error = chain(error), "the code provider did not serve a page");
             (StatusCode::SERVICE_UNAVAILABLE, Alert::CodesDown, Some(u64::from(RESTING)))
         }
+    }
+}
+
+/// Fraud guard, geographic permissions, and everything else that blocks a number.
+pub(super) fn blocked(code: u32) -> Alert<'static> {
+    match code {
+        60410 => Alert::HeldBack,
+        60605 => Alert::NotThatCountry,
+        _ => Alert::Blocked,
     }
 }
 

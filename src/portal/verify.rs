@@ -26,7 +26,7 @@ use crate::{
     },
     inbound::answer::Answer,
     session::{FlowId, Pending},
-    verify::VerifyError,
+    verify::{Started, VerifyError},
     world::UnixMillis,
 };
 
@@ -143,12 +143,16 @@ impl Page for Send {
         // Then there is no earlier message that still works.
         let spent = owed.challenge.started.is_none() && visit.now < resend_at;
         let (identity, client) = (&visit.room.identity, &visit.view.client);
+        let before = owed.challenge.started.clone();
         let sent = identity.send(&mut owed.challenge, channel, client, visit.now).await;
         if !keep(visit, flow, &owed).await? {
             return Ok(visit.to_sign_in(Done::Anew, &owed.to));
         }
         match sent {
-            Ok(()) => Ok(visit.to_page(&format!("login/verify?done={}", Done::Sent.name()))),
+            Ok(()) => {
+                let done = sent_done(before.as_ref(), owed.challenge.started.as_ref());
+                Ok(visit.to_page(&format!("login/verify?done={}", done.name())))
+            }
             Err(Refusal::Stale) => restart(visit, flow, &owed.to).await,
             Err(Refusal::Throttled { until }) if spent => {
                 Ok(show(visit, &owed, &Back::wait(Alert::CodeSpent { until: until.0 }, until, visit.now)))
@@ -184,6 +188,7 @@ async fn switch(visit: &Visit<'_>, flow: &FlowId, mut owed: Owed, factor: &str) 
 /// sent, so that another way can be chosen.
 pub(super) async fn begin(visit: &Visit<'_>, challenge: Challenge, remember: bool, to: &ReturnTo) -> Outcome {
     let mut owed = Owed { challenge, remember, to: to.clone() };
+    owed.challenge.locale = visit.locale().map(str::to_owned);
     let (identity, client) = (&visit.room.identity, &visit.view.client);
     let sent = identity.send(&mut owed.challenge, None, client, visit.now).await;
     let Some(flow) = visit.flow.carried() else { return Ok(nothing_waits(visit)) };
@@ -209,17 +214,22 @@ enum Unsent {
     Unreachable,
     Destination,
     Blocked,
+    HeldBack,
+    Country,
     Down,
 }
 
 impl Unsent {
-    const ALL: [Self; 5] = [Self::Limit, Self::Unreachable, Self::Destination, Self::Blocked, Self::Down];
+    const ALL: [Self; 7] =
+        [Self::Limit, Self::Unreachable, Self::Destination, Self::Blocked, Self::HeldBack, Self::Country, Self::Down];
 
     fn of(refusal: Refusal) -> Result<Self, Stop> {
         match refusal {
             Refusal::Throttled { .. } | Refusal::Verify(VerifyError::Limited { .. }) => Ok(Self::Limit),
             Refusal::Verify(VerifyError::Unreachable { .. }) => Ok(Self::Unreachable),
             Refusal::Verify(VerifyError::BadDestination { .. }) => Ok(Self::Destination),
+            Refusal::Verify(VerifyError::Blocked { code: 60410 }) => Ok(Self::HeldBack),
+            Refusal::Verify(VerifyError::Blocked { code: 60605 }) => Ok(Self::Country),
             Refusal::Verify(VerifyError::Blocked { .. }) => Ok(Self::Blocked),
             Refusal::Verify(error @ (VerifyError::Settings { .. } | VerifyError::Down(_))) => {
                 tracing::warn!(error = chain(&error), "the code provider did not send a code");
@@ -235,6 +245,8 @@ impl Unsent {
             Self::Unreachable => "unreachable",
             Self::Destination => "destination",
             Self::Blocked => "blocked",
+            Self::HeldBack => "held-back",
+            Self::Country => "country",
             Self::Down => "down",
         }
     }
@@ -254,6 +266,8 @@ impl Unsent {
             }
             Self::Destination => Back::alert(StatusCode::UNPROCESSABLE_ENTITY, Alert::BadDestination),
             Self::Blocked => Back::alert(StatusCode::UNPROCESSABLE_ENTITY, Alert::Blocked),
+            Self::HeldBack => Back::alert(StatusCode::UNPROCESSABLE_ENTITY, Alert::HeldBack),
+            Self::Country => Back::alert(StatusCode::UNPROCESSABLE_ENTITY, Alert::NotThatCountry),
             Self::Down => Back::alert(StatusCode::SERVICE_UNAVAILABLE, Alert::CodesDown),
         }
     }
@@ -265,6 +279,12 @@ pub(super) async fn drop_pending(visit: &Visit<'_>) -> Result<(), Stop> {
         visit.room.sessions.release(flow).await?;
     }
     Ok(())
+}
+
+/// Sending again before the verification ends sends the same code.
+pub(super) fn sent_done(before: Option<&Started>, now: Option<&Started>) -> Done {
+    let name = |started: Option<&Started>| started.map(|started| started.verification.clone());
+    if before.is_some() && name(before) == name(now) { Done::Sent } else { Done::NewCode }
 }
 
 /// Why a code was not sent, as its form says it. `resend_at`: before it, the earlier message still works.
@@ -342,8 +362,9 @@ fn show(visit: &Visit<'_>, owed: &Owed, back: &Back) -> Answer {
     let notice = if challenge.fell_back && back.shown_alert().is_none() {
         Some(Notice::FellBackToCall)
     } else {
-        (Done::parse(&visit.query("done")) == Some(Done::Sent) && back.shown_alert().is_none())
-            .then_some(Notice::SentAgain)
+        Done::parse(&visit.query("done"))
+            .filter(|done| matches!(done, Done::Sent | Done::NewCode) && back.shown_alert().is_none())
+            .map(Done::notice)
     };
     let others: Vec<_> = challenge.others.iter().map(other).collect();
     if by_recovery(visit) {

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use templates::{Frame, Markup, Person};
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     assertion::Assertions,
-    identity::{Authenticated, Identity, Method, account::Account},
+    identity::{Authenticated, Identity, Method, account::Account, phone},
     inbound::{View, answer::Answer},
     policy::Subject,
     session::{FlowId, Live, NotStarted, Sessions},
@@ -158,6 +158,11 @@ impl<'a> Visit<'a> {
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.into_owned())
             .unwrap_or_default()
+    }
+
+    /// The language in which a code provider is asked to write and speak.
+    pub(super) fn locale(&self) -> Option<&'static str> {
+        phone::locale_of_languages(self.fields.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?)
     }
 
     /// The frame around this page.

@@ -168,6 +168,20 @@ async fn twilio_is_asked_as_its_description_demands() {
 }
 
 #[tokio::test]
+async fn a_language_the_provider_does_not_speak_costs_nobody_the_code() {
+    let stage = Stage::twilio().await;
+    let twilio = stage.twilio.as_ref().unwrap();
+    twilio.fail_next(Fault::Error { status: 404, code: 20404 });
+    let started = stage.verifier.start(&phone(), Channel::Sms, Some("sw")).await.unwrap();
+    let locales: Vec<_> = twilio.sends().iter().map(|send| send.field("Locale").map(str::to_owned)).collect();
+    assert_eq!(locales, [Some("sw".to_owned()), None]);
+    assert_eq!(stage.check(&started, &stage.code()).await, Checked::Approved);
+    let mail = Destination::Email("ada@example.org".into());
+    stage.verifier.start(&mail, Channel::Email, Some("sw")).await.unwrap();
+    assert_eq!(twilio.sends()[2].field("Locale"), None);
+}
+
+#[tokio::test]
 async fn whatever_breaks_on_the_way_a_check_never_approves() {
     let faults = [
         Fault::Reset,

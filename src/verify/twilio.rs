@@ -63,8 +63,13 @@ enum Garbled {
 impl Codes for Twilio {
     async fn start(&self, to: &Destination, channel: Channel, locale: Option<&str>) -> Result<Started, VerifyError> {
         let mut form = vec![("To", to.as_str()), ("Channel", channel.name())];
-        form.extend(locale.map(|locale| ("Locale", locale)));
-        let answer = self.post(&["Verifications"], &form).await?;
+        // Mails know no languages.
+        form.extend(locale.filter(|_| channel != Channel::Email).map(|locale| ("Locale", locale)));
+        let mut answer = self.post(&["Verifications"], &form).await?;
+        // So it answers for a language that the message does not speak; nothing was sent.
+        if answer.status == StatusCode::NOT_FOUND && form.pop_if(|(name, _)| *name == "Locale").is_some() {
+            answer = self.post(&["Verifications"], &form).await?;
+        }
         if !answer.status.is_success() {
             return Err(failure::of_send(answer.failed()));
         }

@@ -105,6 +105,8 @@ pub enum Notice<'a> {
     FactorWanted(Option<&'a str>),
     /// A code was just sent again.
     SentAgain,
+    /// Another code was just sent.
+    NewCode,
     /// SMS could not reach the number; a call is on its way.
     FellBackToCall,
 }
@@ -132,6 +134,7 @@ impl Notice<'_> {
                     strong { (to) } " asks for two-factor authentication. Enable it here, then go back."
                 }
                 Self::FactorWanted(None) => "That page asks for two-factor authentication. Enable it here, then go back.",
+                Self::NewCode => "A new code is on its way.",
                 Self::SentAgain => "It is on its way again. The code is the same as before.",
                 Self::FellBackToCall => "A text message couldn't reach that number, so we're calling it instead.",
             }
@@ -203,8 +206,12 @@ pub enum Alert<'a> {
         /// When to try again, if known.
         until: Option<i64>,
     },
-    /// The number or its country is blocked.
+    /// The number is blocked.
     Blocked,
+    /// Numbers like it are held back for a while, because of fraud elsewhere.
+    HeldBack,
+    /// Its country is not served.
+    NotThatCountry,
     /// The provider of codes does not answer (or refuses our settings).
     CodesDown,
     /// The accounts database does not answer.
@@ -243,6 +250,8 @@ impl Alert<'_> {
                 }
                 Self::SendLimit { until: None } => "Too many codes were sent there. Try again in ten minutes, or use another way.",
                 Self::Blocked => "Codes can't be sent to that number. Use another way, or ask your administrator.",
+                Self::HeldBack => "Codes to numbers like this one are held back for up to 12 hours, because of fraud elsewhere. Use another way, or try again later.",
+                Self::NotThatCountry => "Codes can't be sent to that country from here. Use another way, or ask your administrator.",
                 Self::CodesDown => "Codes can't be sent or checked right now. Try again in a minute, or use another way.",
                 Self::StoreDown => "That could not be saved or checked just now. Nothing is lost; try again in a few seconds.",
                 Self::Say(sentence) => (sentence),

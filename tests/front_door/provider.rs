@@ -114,3 +114,39 @@ async fn another_way_is_open_at_once_but_no_volley_of_them() {
     let code = stage.twilio.code_for(NUMBER).unwrap();
     answer(&mut browser, &code).await.expect(303);
 }
+
+#[tokio::test]
+async fn held_back_numbers_and_countries_are_explained_apart_at_sign_in_and_while_enrolling() {
+    let table = [
+        (Fault::FRAUD, "held back for up to 12 hours, because of fraud elsewhere"),
+        (Fault::GEO_PERMISSION, "Codes can't be sent to that country from here."),
+        (Fault::Error { status: 403, code: 60238 }, "Codes can't be sent to that number."),
+    ];
+    for (fault, sentence) in table {
+        let stage = stage().await;
+        let mut browser = stage.signed_in().await;
+        stage.twilio.fail_next(fault.clone());
+        let reply = stage.enrol(&mut browser, "KE", LOCAL, "sms").await.expect(422);
+        assert!(reply.words().contains(sentence), "{}", reply.words());
+        stage.enrolled().await;
+        stage.twilio.fail_next(fault);
+        let mut browser = stage.owing().await;
+        let page = browser.get("/.auth/login/verify?failed=blocked").await;
+        assert!(page.words().contains("Codes can't be sent to that number."), "{}", page.words());
+        let mut other = crate::support::client::Browser::new(&stage.program);
+        stage.twilio.fail_always(Some(Fault::FRAUD));
+        let reply = other.sign_in("ada", crate::support::people::PASSWORD).await.expect(303);
+        assert_eq!(reply.location(), "/.auth/login/verify?failed=held-back");
+        let page = other.get(reply.location()).await.expect(422);
+        assert!(page.words().contains("because of fraud elsewhere"), "{}", page.words());
+    }
+}
+
+#[tokio::test]
+async fn messages_are_asked_for_in_the_browsers_language() {
+    let stage = stage().await;
+    stage.enrolled().await;
+    stage.owing().await;
+    let locales: Vec<_> = stage.twilio.sends().iter().map(|send| send.field("Locale").map(str::to_owned)).collect();
+    assert_eq!(locales, [Some("en-GB".to_owned()), Some("en-GB".to_owned())]);
+}

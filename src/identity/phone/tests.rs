@@ -130,3 +130,22 @@ fn the_country_is_guessed_from_the_language() {
 fn only_the_last_two_digits_are_shown() {
     assert_eq!(parse("KE", "0712 123442").unwrap().masked(), "•••• 42");
 }
+
+#[test]
+fn messages_are_asked_for_in_a_language_that_the_provider_knows() {
+    let table = [
+        ("de-AT,de;q=0.9,en;q=0.5", Some("de")),
+        ("pt-BR,pt;q=0.9", Some("pt-BR")),
+        ("EN-gb", Some("en-GB")),
+        ("gsw,fr;q=0.3", Some("fr")),
+        ("en;q=0.1,sw;q=0.8", Some("sw")),
+        ("xx", None),
+        ("*", None),
+        ("", None),
+        ("de;q=0", None),
+    ];
+    for (header, expected) in table {
+        assert_eq!(locale_of_languages(header), expected, "{header}");
+    }
+    assert_eq!(locale_of_languages(&"de,".repeat(10_000)), None);
+}

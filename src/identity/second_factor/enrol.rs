@@ -26,9 +26,8 @@ impl Identity {
     pub async fn enrol(
         &self,
         account: &AccountId,
-        country: &str,
-        phone: &str,
-        channel: Channel,
+        (country, phone, channel): (&str, &str, Channel),
+        locale: Option<&str>,
         client: &Client,
         now: UnixMillis,
     ) -> Result<Enrolment, Refusal> {
@@ -47,6 +46,7 @@ impl Identity {
             before: None,
             resend_at: now,
             sends: 0,
+            locale,
         };
         let sent = self.dispatch(errand, client, now).await.map_err(beside_the_field)?;
         Ok(Enrolment {
@@ -57,9 +57,11 @@ impl Identity {
             channels,
             channel: sent.started.channel,
             started: sent.started,
+            spent: false,
             fell_back: sent.fell_back,
             resend_at: sent.resend_at,
             sends: sent.sends,
+            locale: locale.map(str::to_owned),
         })
     }
 
@@ -85,11 +87,13 @@ impl Identity {
             before: Some(&enrolment.started),
             resend_at: enrolment.resend_at,
             sends: enrolment.sends,
+            locale: enrolment.locale.as_deref(),
         };
         let sent = self.dispatch(errand, client, now).await?;
         enrolment.channels = channels;
         enrolment.channel = sent.started.channel;
         enrolment.started = sent.started;
+        enrolment.spent = false;
         enrolment.fell_back = sent.fell_back;
         enrolment.resend_at = sent.resend_at;
         enrolment.sends = sent.sends;
@@ -126,10 +130,12 @@ impl Identity {
             Judged::Wrong { left } => Enrolled::Wrong { left },
             Judged::Spent { until } => {
                 self.abandon(&account, enrolment.number.as_deref(), Some(enrolment.started.clone()));
+                enrolment.spent = true;
                 enrolment.resend_at = until;
                 Enrolled::Spent { until }
             }
             Judged::Closed { until } => {
+                enrolment.spent = true;
                 enrolment.resend_at = until;
                 Enrolled::Spent { until }
             }

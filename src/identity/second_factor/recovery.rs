@@ -148,8 +148,8 @@ mod tests {
     fn a_code_holds_its_80_bits_and_reads_as_it_is_shown() {
         assert_eq!(*code(Zeroizing::new([0; 10])), "aaaa-aaaa-aaaa-aaaa");
         assert_eq!(*code(Zeroizing::new([0xff; 10])), "7777-7777-7777-7777");
-        // RFC 4648 §10: "foobar" is MZXW6YTBOI.
-        assert!(code(Zeroizing::new(*b"foobarfoob")).starts_with("mzxw-6ytb-oi"));
+        // RFC 4648 §10: "foobar" is MZXW6YTBO and half a letter.
+        assert!(code(Zeroizing::new(*b"foobarfoob")).starts_with("mzxw-6ytb-o"));
         let shown = code(Zeroizing::new(*b"0123456789"));
         assert_eq!(*read(&shown).unwrap(), shown.replace('-', ""));
     }

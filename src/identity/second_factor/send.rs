@@ -29,6 +29,8 @@ pub(super) struct Errand<'a> {
     pub before: Option<&'a Started>,
     pub resend_at: UnixMillis,
     pub sends: u32,
+    /// Of the messages.
+    pub locale: Option<&'a str>,
 }
 
 /// What the flow has to remember.
@@ -110,12 +112,12 @@ impl Identity {
     /// SMS that cannot reach this number becomes a call; limits, fraud answers and outages never do.
     async fn by_way_or_call(&self, errand: &Errand<'_>, to: &Destination) -> Result<(Started, bool), VerifyError> {
         let verifier = &self.inner.verifier;
-        match verifier.start(to, errand.asked, None).await {
+        match verifier.start(to, errand.asked, errand.locale).await {
             Ok(started) => Ok((started, false)),
             Err(VerifyError::Unreachable { .. })
                 if errand.asked == Channel::Sms && errand.channels.contains(&Channel::Call) =>
             {
-                Ok((verifier.start(to, Channel::Call, None).await?, true))
+                Ok((verifier.start(to, Channel::Call, errand.locale).await?, true))
             }
             Err(error) => Err(error),
         }
@@ -177,6 +179,7 @@ mod tests {
                 resend_at,
                 sends,
                 proved: true,
+                locale: None,
             })
         };
         assert_eq!(next(Some(&started), Channel::Sms, 1), UnixMillis(31_000));

@@ -114,7 +114,7 @@ impl Stage {
     }
 
     async fn enrol(&self, phone: &str, channel: Channel) -> Result<Enrolment, Refusal> {
-        self.identity.enrol(&self.account, "KE", phone, channel, &self.client, self.now).await
+        self.identity.enrol(&self.account, ("KE", phone, channel), None, &self.client, self.now).await
     }
 
     fn wait(&mut self, seconds: u64) {

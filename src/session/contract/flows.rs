@@ -12,6 +12,7 @@ const TEN_MINUTES: Duration = Duration::from_secs(600);
 
 fn pending(return_to: &str) -> Pending {
     let challenge = Challenge {
+        locale: None,
         app: false,
         others: Vec::new(),
         account: AccountId("ada".into()),

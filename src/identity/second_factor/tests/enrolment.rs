@@ -54,7 +54,7 @@ async fn what_is_wrong_with_an_enrolment_stands_beside_its_field() {
     assert!(matches!(blocked, Refusal::Verify(VerifyError::Blocked { code: 60410 })), "{blocked:?}");
     // A send that failed keeps the number for nobody.
     let eve = stage.person("eve").await;
-    stage.identity.enrol(&eve, "KE", "0712 123456", Channel::Sms, &stage.client, stage.now).await.unwrap();
+    stage.identity.enrol(&eve, ("KE", "0712 123456", Channel::Sms), None, &stage.client, stage.now).await.unwrap();
 }
 
 #[tokio::test]
