@@ -23,7 +23,10 @@ pub(super) struct Memory(Vec<Block>);
 
 /// Threads without work. How many work at once is not decided here.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Workers(Arc<Mutex<Vec<(u64, Sender<Job>)>>>);
+pub(super) struct Workers(Arc<Mutex<Resting>>);
+
+/// Those without work, by numbers of their own.
+type Resting = Vec<(u64, Sender<Job>)>;
 
 /// Says what it found when it is called once more, by a thread that counts as resting by then: of askers who come one
 /// after the other, the second never makes a second thread.
@@ -113,7 +116,7 @@ impl Workers {
         jobs.recv().ok()
     }
 
-    fn resting(&self) -> std::sync::MutexGuard<'_, Vec<(u64, Sender<Job>)>> {
+    fn resting(&self) -> std::sync::MutexGuard<'_, Resting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
