@@ -99,7 +99,7 @@ fn recovery(frame: &Frame<'_>, left: u32) -> Markup {
     html! {
         p {
             @match left {
-                0 => { "Without " (link) ", a lost phone locks you out." }
+                0 => { "Without " a href=(frame.to("second-factor/recovery-codes")) { "recovery codes" } ", a lost phone locks you out." }
                 1 => { (link) ": one is left." }
                 left => { (link) ": " (left) " are left." }
             }
