@@ -153,12 +153,14 @@ impl Identity {
         }
     }
 
-    /// Brings the tables up to date. The composition root repeats it until it succeeds.
+    /// Brings the tables up to date, and seals anew what an older secret sealed. The composition root repeats it until it
+    /// succeeds.
     ///
     /// # Errors
     /// [`Refusal::Store`]
     pub async fn migrate(&self) -> Result<(), Refusal> {
-        Ok(self.inner.ledger.db().migrate().await?)
+        self.inner.ledger.db().migrate().await?;
+        self.reseal().await
     }
 
     /// Whether the database answers.

@@ -213,6 +213,35 @@ impl Ledger {
         Ok(())
     }
 
+    /// Every authenticator app: its id, its account's, and its kind.
+    pub(super) async fn apps(&self, tx: &mut Tx) -> Result<Vec<(String, String, FactorKind)>, StoreError> {
+        let rows: Vec<(String, String, String)> = on!(tx, link => sqlx::query_as(APPS).fetch_all(link))?;
+        let read = |(id, account, kind): (String, String, String)| {
+            let kind = serde_json::from_str(&kind).map_err(|_| StoreError::Row("factor"))?;
+            Ok((id, account, kind))
+        };
+        rows.into_iter().map(read).collect()
+    }
+
+    /// Nothing happens when it is another one by now.
+    pub(super) async fn replace_kind(
+        &self,
+        tx: &mut Tx,
+        factor: &str,
+        old: &FactorKind,
+        new: &FactorKind,
+    ) -> Result<(), StoreError> {
+        let text = |kind| serde_json::to_string(kind).map_err(|_| StoreError::Row("factor"));
+        run!(
+            tx,
+            sqlx::query("UPDATE factors SET kind = $3 WHERE id = $1 AND kind = $2")
+                .bind(factor)
+                .bind(text(old)?)
+                .bind(text(new)?)
+        )?;
+        Ok(())
+    }
+
     /// Whether that step of an authenticator app comes after all that were used: it is used now.
     pub(super) async fn use_up_step(&self, tx: &mut Tx, factor: &str, step: i64) -> Result<bool, StoreError> {
         let used = on!(tx, link => sqlx::query_scalar::<_, i64>(USE_UP).bind(factor).bind(step).fetch_optional(link))?;
@@ -310,6 +339,7 @@ const PAGE: &str = "SELECT id, username, email, email_confirmed, first_name, las
 const GROUPS: &str = "SELECT group_name FROM account_groups WHERE account = $1";
 const FACTORS: &str = "SELECT id, kind, since FROM factors WHERE account = $1 ORDER BY since, id";
 const COUNT_FACTORS: &str = "SELECT COUNT(*) FROM factors WHERE account = $1";
+const APPS: &str = "SELECT id, account, kind FROM factors WHERE kind LIKE '%\"kind\":\"app\"%'";
 const USE_UP: &str = "UPDATE factors SET last_step = $2 WHERE id = $1 AND last_step < $2 RETURNING last_step";
 const INSERT: &str = "INSERT INTO accounts (id, username, email, email_key, email_confirmed, first_name, last_name,
     about_me, password_hash, disabled, chose_username, generation, created_at)

@@ -155,6 +155,32 @@ impl Identity {
         Ok(first)
     }
 
+    /// Seals anew what a previous secret sealed, so that the previous one can go once every node has started with the new one.
+    pub(in crate::identity) async fn reseal(&self) -> Result<(), Refusal> {
+        let Some(vault) = &self.inner.settings.vault else { return Ok(()) };
+        let ledger = &self.inner.ledger;
+        let apps = ledger.apps(&mut ledger.db().read().await?).await?;
+        for (id, account, kind) in apps {
+            let FactorKind::App { sealed } = &kind else { continue };
+            let opened = STANDARD_NO_PAD.decode(sealed).ok().and_then(|sealed| vault.open(&account, &sealed));
+            match opened {
+                Some(opened) if !opened.stale => {}
+                Some(opened) => {
+                    let fresh = vault.seal(&account, &opened.document, self.inner.entropy.bytes()?);
+                    let fresh = fresh.map_err(|_| Refusal::Internal(Unusable.into()))?;
+                    let fresh = FactorKind::App { sealed: STANDARD_NO_PAD.encode(fresh) };
+                    let mut tx = ledger.db().write().await?;
+                    ledger.replace_kind(&mut tx, &id, &kind, &fresh).await?;
+                    tx.commit().await?;
+                }
+                None => {
+                    tracing::warn!(factor = id, error = %Unusable, "somebody cannot sign in by their authenticator app")
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn open(&self, account: &AccountId, sealed: &str) -> Result<Zeroizing<Vec<u8>>, Refusal> {
         let vault = self.inner.settings.vault.as_ref();
         let sealed = STANDARD_NO_PAD.decode(sealed).ok();

@@ -1,5 +1,6 @@
 //! The second factor against the Twilio double and a real SQLite file.
 
+mod app;
 mod enrolment;
 
 use std::time::Duration;
