@@ -6,6 +6,7 @@
 pub mod answer;
 mod authority;
 mod client;
+mod device;
 mod fetch;
 pub mod forwarded;
 mod framing;
@@ -23,7 +24,7 @@ use std::{net::SocketAddr, sync::Arc};
 use http::Method;
 use hyper::body::Incoming;
 
-pub use self::{fetch::Asks, forwarded::Forwarded, reader::Reader, written::Written};
+pub use self::{device::Device, fetch::Asks, forwarded::Forwarded, reader::Reader, written::Written};
 
 /// The client sent something that can be read in two ways or in none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -3,8 +3,8 @@
 //! One lookup decides a request: the record (`s:`) holds everything; activity (`t:`) is its own key. Absent, invalid
 //! and unreachable are three answers. OWASP Session Management Cheat Sheet; NIST SP 800-63B-4 §5.
 //!
-//! [`Sessions`] is the one door: `resume` reads (`resume.rs`), `start`, `rotate`, `end` change (`change.rs`), `ended`
-//! lets tunnels end with their session (`watch.rs`), flow cookies and form tokens guard forms (`flow.rs`), and
+//! [`Sessions`] is the one door: `resume` reads (`resume.rs`), `start`, `rotate`, `end` change (`change.rs`), `list` and
+//! `end_of` are for their owner (`list.rs`), `ended` lets tunnels end with their session (`watch.rs`), flow cookies and form tokens guard forms (`flow.rs`), and
 //! `outbox.rs` carries account changes here. Every question to the store runs in a task of its own on the service
 //! runtime, so that a client that goes away breaks nothing off.
 
@@ -18,6 +18,7 @@ mod flow;
 pub mod fuzzed;
 mod id;
 mod keys;
+mod list;
 mod memo;
 mod near;
 pub mod outbox;
@@ -54,7 +55,8 @@ pub use self::{
     flow::{FlowId, Pending},
     id::Key,
     keys::Keys,
-    record::{Live, Record, Sid},
+    list::Listed,
+    record::{Live, Place, Record, Sid},
     redis::Redis,
     resume::Resumed,
     store::{NotOpened, Store},

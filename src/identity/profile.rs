@@ -77,6 +77,15 @@ impl Identity {
         self.guarded(tx, id, Carry::Keep(keep), now).await
     }
 
+    /// Ends every session but `keep` (a `sid`), and every sign-in under way.
+    ///
+    /// # Errors
+    /// [`Refusal::Stale`] when the account is gone; [`Refusal::Store`].
+    pub async fn end_other_sessions(&self, id: &AccountId, keep: &str, now: UnixMillis) -> Result<RowId, Refusal> {
+        let tx = self.inner.ledger.db().write().await?;
+        Ok(self.guarded(tx, id, Carry::Keep(Some(keep)), now).await?.1)
+    }
+
     /// The end of every guarded change: generation, outbox row, commit.
     pub(super) async fn guarded(
         &self,

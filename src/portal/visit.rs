@@ -17,7 +17,7 @@ use crate::{
     identity::{Authenticated, Identity, Method, account::Account, phone},
     inbound::{View, answer::Answer},
     policy::Subject,
-    session::{FlowId, Live, NotStarted, Sessions},
+    session::{FlowId, Live, NotStarted, Place, Sessions},
     world::{Clock, NoEntropy, UnixMillis},
 };
 
@@ -217,7 +217,8 @@ impl<'a> Visit<'a> {
                 Err(other) => Err(other.into()),
             };
         }
-        match self.room.sessions.start(proof, remember, self.live(), self.now).await {
+        let place = Place::of(&self.view.client, &self.fields);
+        match self.room.sessions.start(proof, remember, place, self.live(), self.now).await {
             Ok(cookie) => Ok(respond::with_cookie(respond::see_other(&to.location()), cookie)),
             // The account changed while its owner was signing in.
             Err(NotStarted::Overtaken) => Ok(self.to_sign_in(Done::Anew, to)),

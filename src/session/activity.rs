@@ -104,6 +104,12 @@ impl Activity {
         pulse
     }
 
+    /// The last use this process knows of, where it knows of one.
+    pub fn seen(&self, sid: &Sid) -> Option<UnixMillis> {
+        let pulse = self.pulses.lock().unwrap_or_else(PoisonError::into_inner).get(sid).and_then(Weak::upgrade);
+        pulse.map(|pulse| pulse.seen())
+    }
+
     /// The session is used now. On every request: a busy session only reads what threads share, but once a millisecond.
     pub fn beat(&self, pulse: &Arc<Pulse>, now: UnixMillis) {
         // Whoever noted this millisecond has queued it.

@@ -11,7 +11,7 @@ use super::{
     Sessions, Shared, Unreachable,
     id::{self, Key},
     keys::Purpose,
-    record::{Live, Record, Sid},
+    record::{Live, Place, Record, Sid},
     store::{Fresh, SessionStore, Stored},
     told,
 };
@@ -44,6 +44,7 @@ impl Sessions {
         &self,
         proof: Authenticated,
         remember: bool,
+        place: Place,
         replaces: Option<&Live>,
         now: UnixMillis,
     ) -> Result<HeaderValue, NotStarted> {
@@ -52,7 +53,7 @@ impl Sessions {
             return Err(NotStarted::Overtaken);
         }
         let shared = &self.shared;
-        let record = shared.new_record(&account, factors, remember, now)?;
+        let record = shared.new_record(&account, factors, (remember, place), now)?;
         let (id, cookie) = shared.new_id(&record, now)?;
         let fresh = Fresh::new(Key::of(&id), record, now)?;
         let old = replaces.map(|live| (live.key, live.record.account.clone(), live.record.sid.clone()));
@@ -166,7 +167,7 @@ impl Shared {
         &self,
         account: &Account,
         factors: Vec<Shown>,
-        remember: bool,
+        (remember, place): (bool, Place),
         now: UnixMillis,
     ) -> Result<Record, Unreachable> {
         let sid: [u8; 16] = self.entropy.bytes()?;
@@ -187,6 +188,7 @@ impl Shared {
             expires_at: now.plus(lifetime),
             idle,
             remember,
+            place,
             told: told::Once::default(),
         };
         record.describe(account);

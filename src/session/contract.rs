@@ -6,6 +6,7 @@ pub(super) mod bridge;
 mod faults;
 mod flows;
 mod life;
+mod list;
 mod outbox;
 mod servers;
 pub(super) mod tracking;
@@ -16,7 +17,7 @@ use std::{sync::Arc, time::Duration};
 use http::{HeaderMap, HeaderValue, header::COOKIE};
 use tempfile::TempDir;
 
-use super::{Keys, Live, NotStarted, Redis, Resumed, Sessions, Store};
+use super::{Keys, Live, NotStarted, Place, Record, Redis, Resumed, Sessions, Store};
 use crate::{
     config::{
         portal::PortalUrl,
@@ -104,7 +105,7 @@ impl Setting {
     pub async fn start(&self, account: &Account, remember: bool) -> Result<String, NotStarted> {
         let now = self.clock.now();
         let proof = self.proof(account, Method::Pwd);
-        self.sessions.start(proof, remember, None, now).await.map(|set| sent(&set))
+        self.sessions.start(proof, remember, Place::default(), None, now).await.map(|set| sent(&set))
     }
 
     pub fn proof(&self, account: &Account, method: Method) -> Authenticated {

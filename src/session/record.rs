@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
 use super::{activity::Pulse, id::Key, told};
@@ -10,6 +11,7 @@ use crate::{
         Method, Shown,
         account::{Account, AccountId},
     },
+    inbound::{Client, Device},
     world::UnixMillis,
 };
 
@@ -17,6 +19,23 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Sid(pub Arc<str>);
+
+/// Where a session began, as its owner is shown it: words and a network, nothing that singles out a machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// "Firefox on Windows"; empty when it was not kept.
+    pub device: String,
+    /// `192.0.2.0/24`; empty when it was not kept.
+    pub network: String,
+}
+
+impl Place {
+    /// Where this client sends these fields from.
+    #[must_use]
+    pub fn of(client: &Client, fields: &HeaderMap) -> Self {
+        Self { device: Device::of(fields).to_string(), network: client.network().to_string() }
+    }
+}
 
 /// Everything a request needs to know of its session. Written only for security reasons.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +68,9 @@ pub struct Record {
     pub idle: Duration,
     /// "Stay signed in".
     pub remember: bool,
+    /// Where it began. Records from before this was kept have none.
+    #[serde(default)]
+    pub place: Place,
     /// See [`Record::told`].
     #[serde(skip)]
     pub(crate) told: told::Once,
@@ -159,6 +181,7 @@ impl Record {
             expires_at: UnixMillis(0).plus(day),
             idle: day,
             remember: false,
+            place: Place::default(),
             told: told::Once::default(),
         }
     }

@@ -142,7 +142,7 @@ impl Rig {
 async fn sign_in(sessions: &Sessions) -> String {
     let now = Clock::System.now();
     let proof = Authenticated::for_testing(Account::for_testing("ada"), vec![Shown { method: Method::Pwd, at: now }]);
-    let set = sessions.start(proof, false, None, now).await.unwrap();
+    let set = sessions.start(proof, false, crate::session::Place::default(), None, now).await.unwrap();
     set.to_str().unwrap().split(';').next().unwrap().to_owned()
 }
 

@@ -62,7 +62,7 @@ on_all! {
         let first = setting.sign_in(&ada()).await;
         let live = setting.live(&first).await;
         let proof = setting.proof(&Account::for_testing("bob"), Method::Pwd);
-        let second = setting.sessions.start(proof, false, Some(&live), setting.clock.now()).await.unwrap();
+        let second = setting.sessions.start(proof, false, Place::default(), Some(&live), setting.clock.now()).await.unwrap();
         assert!(setting.ended(&first).await);
         assert_eq!(setting.live(&sent(&second)).await.record.username, "bob");
     }
@@ -150,7 +150,7 @@ on_all! {
 
     async fn remember_replaces_both_deadlines(setting: Setting) {
         let now = setting.clock.now();
-        let set = setting.sessions.start(setting.proof(&ada(), Method::Pwd), true, None, now).await.unwrap();
+        let set = setting.sessions.start(setting.proof(&ada(), Method::Pwd), true, Place::default(), None, now).await.unwrap();
         assert!(set.to_str().unwrap().contains("; Max-Age=2592000"), "{set:?}");
         let cookie = sent(&set);
         setting.advance(29 * 24 * HOUR);
@@ -163,7 +163,7 @@ on_all! {
     }
 
     async fn without_remember_the_cookie_goes_with_the_browser(setting: Setting) {
-        let set = setting.sessions.start(setting.proof(&ada(), Method::Pwd), false, None, setting.clock.now()).await;
+        let set = setting.sessions.start(setting.proof(&ada(), Method::Pwd), false, Place::default(), None, setting.clock.now()).await;
         assert!(!set.unwrap().to_str().unwrap().contains("Max-Age"));
         assert!(setting.sessions.removal().to_str().unwrap().starts_with("vestibule-8080=;"));
         assert!(setting.sessions.removal().to_str().unwrap().contains("Max-Age=0"));
