@@ -28,6 +28,7 @@ mod respond;
 pub mod return_to;
 mod route;
 mod second_factor;
+mod sessions;
 mod setup;
 mod sign_in;
 mod sign_out;

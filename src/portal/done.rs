@@ -20,10 +20,13 @@ pub(super) enum Done {
     Less,
     Sent,
     NewCode,
+    DeviceOut,
+    NoDevice,
+    OthersOut,
 }
 
 impl Done {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 17] = [
         Self::SignedOut,
         Self::Reset,
         Self::Ready,
@@ -38,6 +41,9 @@ impl Done {
         Self::Less,
         Self::Sent,
         Self::NewCode,
+        Self::DeviceOut,
+        Self::NoDevice,
+        Self::OthersOut,
     ];
 
     /// Its value in the query.
@@ -57,6 +63,9 @@ impl Done {
             Self::Less => "less",
             Self::Sent => "sent",
             Self::NewCode => "new-code",
+            Self::DeviceOut => "device-out",
+            Self::NoDevice => "no-device",
+            Self::OthersOut => "others-out",
         }
     }
 
@@ -82,6 +91,9 @@ impl Done {
             Self::Less => Notice::FactorRemoved,
             Self::Sent => Notice::SentAgain,
             Self::NewCode => Notice::NewCode,
+            Self::DeviceOut => Notice::DeviceSignedOut,
+            Self::NoDevice => Notice::DeviceNotThere,
+            Self::OthersOut => Notice::OthersSignedOut,
         }
     }
 }

@@ -21,6 +21,7 @@ use super::{
     register::{self, Register},
     reset::Reset,
     second_factor::{self, Disable},
+    sessions::Sessions,
     setup::Setup,
     sign_in::{self, SignIn},
     sign_out::SignOut,
@@ -59,6 +60,7 @@ enum Route<'p> {
     Phone,
     PhoneSend,
     Disable,
+    Sessions,
     Me,
     Check,
     Jwks,
@@ -123,6 +125,7 @@ async fn answer(route: Route<'_>, visit: &Visit<'_>, body: Incoming) -> Outcome 
         Route::Phone => form_page::<Phone>(visit, body).await,
         Route::PhoneSend => form_page::<phone::Send>(visit, body).await,
         Route::Disable => form_page::<Disable>(visit, body).await,
+        Route::Sessions => form_page::<Sessions>(visit, body).await,
         Route::Me => Ok(me::get(visit)),
         Route::Check => Ok(check::get(visit)),
         Route::Jwks => Ok(jwks::get(visit)),
@@ -191,6 +194,7 @@ impl<'p> Route<'p> {
             "second-factor/phone" => Self::Phone,
             "second-factor/phone/send" => Self::PhoneSend,
             "second-factor/disable" => Self::Disable,
+            "sessions" => Self::Sessions,
             "jwks.json" => Self::Jwks,
             ".well-known/change-password" => Self::ChangePassword,
             _ => return None,
@@ -225,7 +229,8 @@ impl<'p> Route<'p> {
             | Self::Recovery
             | Self::Phone
             | Self::PhoneSend
-            | Self::Disable => true,
+            | Self::Disable
+            | Self::Sessions => true,
             Self::SignIn
             | Self::Verify
             | Self::VerifySend

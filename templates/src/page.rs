@@ -12,6 +12,7 @@ pub mod recovery;
 pub mod register;
 pub mod reset;
 pub mod second_factor;
+pub mod sessions;
 pub mod setup;
 pub mod sign_in;
 pub mod sign_out;
@@ -31,6 +32,7 @@ pub use self::{
     register::{Register, RegisterSent},
     reset::Reset,
     second_factor::{Country, DisableFactor, EnablePhone, EnrolCode, FactorLine, SecondFactor},
+    sessions::{SessionLine, Sessions, Way},
     setup::Setup,
     sign_in::SignIn,
     sign_out::SignOut,

@@ -107,6 +107,12 @@ pub enum Notice<'a> {
     SentAgain,
     /// Another code was just sent.
     NewCode,
+    /// After `sessions`: one other session ended.
+    DeviceSignedOut,
+    /// After `sessions`: there was no such session (any more).
+    DeviceNotThere,
+    /// After `sessions`: all others ended.
+    OthersSignedOut,
     /// SMS could not reach the number; a call is on its way.
     FellBackToCall,
 }
@@ -136,6 +142,9 @@ impl Notice<'_> {
                 Self::FactorWanted(None) => "That page asks for two-factor authentication. Enable it here, then go back.",
                 Self::NewCode => "A new code is on its way.",
                 Self::SentAgain => "It is on its way again. The code is the same as before.",
+                Self::DeviceSignedOut => "That device is signed out.",
+                Self::DeviceNotThere => "That device is not signed in here any more.",
+                Self::OthersSignedOut => "You are signed out everywhere else.",
                 Self::FellBackToCall => "A text message couldn't reach that number, so we're calling it instead.",
             }
         }
@@ -149,6 +158,7 @@ impl Notice<'_> {
                 | Self::ConfirmItsYou
                 | Self::FactorWanted(_)
                 | Self::FellBackToCall
+                | Self::DeviceNotThere
                 | Self::FactorOff
         )
     }

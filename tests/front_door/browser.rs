@@ -218,9 +218,12 @@ async fn forms_that_come_back_look_right() {
     window.pictures("setup").await;
     window.open_page(&format!("{origin}/.auth/login")).await;
     type_sign_in(&window, "grace").await;
-    for (path, name) in
-        [("profile/edit", "profile-edit"), ("password", "password"), ("second-factor", "second-factor-off")]
-    {
+    for (path, name) in [
+        ("profile/edit", "profile-edit"),
+        ("password", "password"),
+        ("second-factor", "second-factor-off"),
+        ("sessions", "sessions"),
+    ] {
         window.open_page(&format!("{origin}/.auth/{path}")).await;
         window.pictures(name).await;
     }

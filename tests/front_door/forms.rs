@@ -77,7 +77,7 @@ async fn every_page_carries_its_safety_fields() {
     for path in ["login", "register", "password/forgot", "logout", "nowhere", "password/reset?token=x"] {
         replies.push((path, stranger.get(&format!("/.auth/{path}")).await));
     }
-    for path in ["profile", "profile/edit", "password", "second-factor", "second-factor/phone"] {
+    for path in ["profile", "profile/edit", "password", "second-factor", "second-factor/phone", "sessions"] {
         replies.push((path, browser.get(&format!("/.auth/{path}")).await.expect(200)));
     }
     for (path, reply) in replies {

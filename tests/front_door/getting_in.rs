@@ -320,6 +320,7 @@ async fn empty_posts_and_skipped_steps_make_no_progress() {
         "password/reset",
         "second-factor",
         "second-factor/phone",
+        "sessions",
     ] {
         let mut browser = Browser::new(&program);
         let target = format!("/.auth/{path}");

@@ -10,6 +10,7 @@ mod browser;
 mod certificates;
 mod command_line;
 mod crowds;
+mod devices;
 mod draining;
 mod encrypted;
 mod enrolment;

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// A WebSocket that carries bytes.
-async fn open_socket(program: &Program, browser: &Browser, path: &str) -> TcpStream {
+pub async fn open_socket(program: &Program, browser: &Browser, path: &str) -> TcpStream {
     let (mut socket, head) = tunnel(program, browser, path, &program.origin()).await;
     assert!(head.starts_with("HTTP/1.1 101"), "{head}");
     socket.write_all(b"hello").await.unwrap();
@@ -31,7 +31,7 @@ async fn open_socket(program: &Program, browser: &Browser, path: &str) -> TcpStr
     socket
 }
 
-async fn ends(what: &str, socket: &mut TcpStream, within: Duration) {
+pub async fn ends(what: &str, socket: &mut TcpStream, within: Duration) {
     let (_, closed) = timeout(within, raw::read_until_quiet(socket, within)).await.unwrap_or_default();
     assert!(closed, "{what} outlived its session by {within:?}");
 }
@@ -56,7 +56,7 @@ async fn open_stream(program: &Program, browser: &Browser) -> TcpStream {
 }
 
 /// What "within a second" is on a machine that is busy with other tests.
-const SECOND: Duration = Duration::from_millis(1500);
+pub const SECOND: Duration = Duration::from_millis(1500);
 
 #[tokio::test]
 async fn disabling_by_the_command_line_ends_sockets_and_streams() {

@@ -89,7 +89,11 @@ impl SecondFactor<'_> {
                 p.hint { "It can't be enabled on this site yet. Ask your administrator." }
             }
             @if let Some(left) = self.recovery { (recovery(frame, left)) }
-            p.links { a href=(frame.to("profile")) { "Back to profile" } a href=(frame.to("password")) { "Change password" } }
+            p.links {
+                a href=(frame.to("sessions")) { "Where you are signed in" }
+                a href=(frame.to("password")) { "Change password" }
+                a href=(frame.to("profile")) { "Back to profile" }
+            }
         })
     }
 }

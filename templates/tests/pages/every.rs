@@ -291,6 +291,26 @@ fn guarding(t: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, Marku
         alert: None,
         notice: None,
     };
+    let session = SessionLine {
+        id: t.token,
+        device: t.name,
+        network: "192.0.2.0/24",
+        ways: &[Way::Password, Way::Message],
+        first_seen: NOW - 86_400_000,
+        last_seen: NOW - 300_000,
+        this: false,
+    };
+    let this = SessionLine { device: "Safari on iPhone", last_seen: NOW, this: true, ..session };
+    let unknown = SessionLine { device: "", network: "", ways: &[], ..session };
+    let sessions = Sessions {
+        frame,
+        lines: &[this, session, unknown],
+        others: true,
+        older: None,
+        now: NOW,
+        notice: None,
+        alert: None,
+    };
     let security =
         SecondFactor { frame, factors: &[], codes: true, apps: true, recovery: None, notice: None, alert: None };
     vec![
@@ -307,6 +327,18 @@ fn guarding(t: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, Marku
         ("app", enrol_app.render()),
         ("app-wrong", EnrolApp { alert: Some(Alert::WrongCode { left: 3 }), ..enrol_app }.render()),
         ("disable-one", DisableFactor { frame, factor: app, last: false, username: t.username, alert: None }.render()),
+        ("sessions", Sessions { notice: Some(Notice::DeviceSignedOut), ..sessions }.render()),
+        ("sessions-alone", Sessions { lines: &[this], others: false, ..sessions }.render()),
+        (
+            "sessions-many",
+            Sessions {
+                lines: &[session; Sessions::A_PAGE],
+                older: Some("sessions?from=20"),
+                alert: Some(Alert::FormExpired),
+                ..sessions
+            }
+            .render(),
+        ),
         ("enable", phone.render()),
         ("enable-or-mail", EnablePhone { channels: &[Channel::Sms, Channel::Email], ..phone }.render()),
         ("enable-by-mail", EnablePhone { channels: &[Channel::Email], channel: Channel::Email, ..phone }.render()),

@@ -220,6 +220,32 @@ fn page_stylesheet_and_script_weigh_at_most_thirty_kilobytes() {
 }
 
 #[test]
+fn sessions_say_device_network_way_and_times_and_only_others_can_be_signed_out() {
+    let all: BTreeMap<_, _> = pages(Texts::FRIENDLY, &[]).into_iter().collect();
+    let page = all["sessions"].clone().into_string();
+    let rows: Vec<_> = page.split("<dt>").skip(1).collect();
+    assert_eq!(rows.len(), 3);
+    assert!(rows[0].contains("This device") && !rows[0].contains("<button"), "{}", rows[0]);
+    for part in [
+        "Ada Lovelace",
+        "Network 192.0.2.0/24",
+        "signed in with password and code by message",
+        "2 May 2026</time>",
+        "5 minutes ago</time>",
+        r#"name="session" value="c2VjcmV0LXRva2VuLWluLWEtbGluaw""#,
+    ] {
+        assert!(rows[1].contains(part), "{part} is missing in {}", rows[1]);
+    }
+    assert!(!rows[1].contains("This device"));
+    assert!(rows[2].contains("A browser") && !rows[2].contains("Network") && !rows[2].contains("signed in with"));
+    assert!(page.contains(r#"name="all" value="others""#) && !page.contains("Older ones"));
+    let alone = all["sessions-alone"].clone().into_string();
+    assert!(!alone.contains(r#"action="/.auth/sessions""#) && alone.contains("signed in nowhere else"));
+    assert!(all["sessions-many"].clone().into_string().contains(r#"href="/.auth/sessions?from=20">Older ones"#));
+    assert!(all["security-on"].clone().into_string().contains(r#"href="/.auth/sessions""#));
+}
+
+#[test]
 fn assets_are_found_by_their_hashed_name_only() {
     for asset in assets() {
         assert_eq!(templates::asset::find(&asset.file_name()), Some(asset));
