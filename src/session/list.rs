@@ -73,7 +73,7 @@ impl Shared {
         let Stored { record, active_at, .. } = stored;
         // What is not written yet counts as well.
         let seen_at = active_at.max(self.activity.seen(&record.sid))?;
-        (record.deadline(seen_at) > now).then(|| Listed {
+        (record.deadline(seen_at) > now).then_some(Listed {
             sid: record.sid,
             place: record.place,
             factors: record.factors,

@@ -50,7 +50,7 @@ on_all! {
         let used = setting.begin(&ada(), "Safari on iPhone").await;
         assert_eq!(setting.names(&ada()).await.len(), 2);
         setting.advance(setting.settings.idle / 2);
-        assert_eq!(setting.names(&ada()).await, [used.record.sid.clone()]);
+        assert_eq!(setting.names(&ada()).await, std::slice::from_ref(&used.record.sid));
     }
 
     async fn one_session_is_ended_by_its_name_under_whatever_id_it_has(setting: Setting) {
@@ -63,7 +63,7 @@ on_all! {
         let sid = setting.live(&sent(&rotated)).await.record.sid.clone();
         assert!(setting.sessions.end_of(&ada().id, &sid).await.unwrap());
         assert!(setting.ended(&sent(&rotated)).await);
-        assert_eq!(setting.names(&ada()).await, [other.record.sid.clone()]);
+        assert_eq!(setting.names(&ada()).await, std::slice::from_ref(&other.record.sid));
         tokio::time::timeout(5 * SECOND, tunnel).await.expect("its tunnels end").unwrap();
         assert!(!setting.sessions.end_of(&ada().id, &sid).await.unwrap(), "it is gone already");
     }
@@ -89,7 +89,7 @@ on_all! {
         assert!(setting.store.rewrite(key, stored.raw, older.to_string()).await.unwrap());
         let record = setting.live(&sent(&set)).await.record;
         assert_eq!(record.place, Place::default());
-        assert_eq!(setting.names(&ada()).await, [record.sid.clone()]);
+        assert_eq!(setting.names(&ada()).await, std::slice::from_ref(&record.sid));
     }
 
     async fn no_list_is_longer_than_a_hundred(setting: Setting) {
