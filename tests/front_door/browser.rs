@@ -2,6 +2,7 @@
 
 use crate::support::{
     chromium::Window,
+    client::Browser,
     mailbox::Mailbox,
     people::{OTHER_PASSWORD, PASSWORD},
     program::{Program, Setup},
@@ -218,6 +219,8 @@ async fn forms_that_come_back_look_right() {
     window.pictures("setup").await;
     window.open_page(&format!("{origin}/.auth/login")).await;
     type_sign_in(&window, "grace").await;
+    // Another device, for the page of sessions.
+    let _ = Browser::new(&program).signed_in("grace", PASSWORD).await;
     for (path, name) in [
         ("profile/edit", "profile-edit"),
         ("password", "password"),
