@@ -1,8 +1,10 @@
 //! Password hashing, bounded: so many at once, so many waiting, beyond that "busy" before any account is looked at.
 //!
 //! Hashes are Argon2id PHC strings (OWASP Password Storage Cheat Sheet; RFC 9106). A name that nobody has costs one
-//! verification all the same, and every failure costs the same work ([`Hasher::compare`]).
+//! verification all the same, and every failure costs the same work ([`Hasher::compare`]). Hashes of other systems are
+//! compared beside ours until their owner signs in ([`foreign`]).
 
+mod foreign;
 mod workers;
 
 use std::{
@@ -22,7 +24,10 @@ use argon2::{
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use self::workers::{Memory, Workers};
+use self::{
+    foreign::Foreign,
+    workers::{Memory, Workers},
+};
 use super::Refusal;
 use crate::{config, world::Entropy};
 
@@ -56,7 +61,7 @@ pub(super) enum Verified {
     Wrong,
     /// The password, hashed as the settings say.
     Right,
-    /// The password, hashed by older settings: hash it anew.
+    /// The password, hashed by older settings or another system: hash it anew.
     Outdated,
 }
 
@@ -95,8 +100,13 @@ impl Hasher {
     /// topped up to the dearest hash met: cheaper old ones to the settings, and where the settings were lowered,
     /// unknown names to what old ones still cost (from the first of those on; a restart forgets it).
     fn compare(&self, password: &SecretString, hash: &str, memory: &mut Memory) -> (Verified, u64) {
-        let verified = verify(&self.params, password, hash, memory);
-        let spent = work_of(hash);
+        let (verified, spent) = match Foreign::read(hash) {
+            Ok(foreign) => {
+                let (fits, spent) = foreign.compare(password);
+                (if fits { Verified::Outdated } else { Verified::Wrong }, spent)
+            }
+            Err(_) => (verify(&self.params, password, hash, memory), work_of(hash)),
+        };
         let dearest = self.dearest.fetch_max(spent, Ordering::Relaxed).max(spent);
         let topped_up = if verified == Verified::Wrong { self.top_up(password, dearest - spent, memory) } else { 0 };
         (verified, spent + topped_up)
