@@ -138,7 +138,7 @@ fn fold_address(text: &str) -> String {
 }
 
 /// NFKC and full case folding, until nothing changes.
-fn fold(text: &str) -> String {
+pub(super) fn fold(text: &str) -> String {
     fold_keeping(text, &['ı'])
 }
 

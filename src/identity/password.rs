@@ -1,7 +1,9 @@
 //! Passwords as people type them: one normal form, long enough, not easy to guess.
 //!
-//! NIST SP 800-63B-4 §3.1.1: length in code points after normalisation, no composition rules, a blocklist; the list is
-//! zxcvbn's, with the person's own names and the site's name in it.
+//! NIST SP 800-63B-4 §3.1.1: length in code points after normalisation, no composition rules, a blocklist: the
+//! commonest ones ([`common`]), and zxcvbn's, with the person's own names and the site's name in it.
+
+mod common;
 
 use secrecy::{ExposeSecret, SecretString};
 use unicode_normalization::UnicodeNormalization;
@@ -33,6 +35,9 @@ pub fn judge(password: &str, min_length: usize, own: &[String]) -> Result<(), St
     }
     if length > LONGEST {
         return Err(format!("Use at most {LONGEST} characters."));
+    }
+    if common::lists(password) {
+        return Err("That password is among the most used ones. Choose another.".into());
     }
     // What follows cannot make the beginning weaker.
     let beginning: String = password.chars().take(estimated(password)).collect();
@@ -128,13 +133,15 @@ mod tests {
         let own = own_words("Grace", "Hopper", "grace.h", "grace.hopper@navy.example");
         for (password, why) in [
             ("short", "at least 10"),
-            ("password123", "easy to guess"),
+            ("password123", "most used"),
             ("aaaaaaaaaaaaaa", "easy to guess"),
             ("gracehopper", "easy to guess"),
             ("gracehopper1", "easy to guess"),
             ("HopperGrace7", "easy to guess"),
             ("grace.hopper@navy.example", "easy to guess"),
-            ("qwertyuiop", "easy to guess"),
+            ("qwertyuiop", "most used"),
+            ("QwertyUiop", "most used"),
+            ("3rjs1la7qe", "most used"),
         ] {
             let message = judge(password, 10, &own).unwrap_err();
             assert!(message.contains(why), "{password}: {message}");
