@@ -160,7 +160,11 @@ impl Identity {
     /// [`Refusal::Store`]
     pub async fn migrate(&self) -> Result<(), Refusal> {
         self.inner.ledger.db().migrate().await?;
-        self.reseal().await
+        if let Err(error) = self.reseal().await {
+            // Nobody shall wait for it: the previous secret still opens them.
+            tracing::warn!(%error, "the secrets of authenticator apps were not sealed anew");
+        }
+        Ok(())
     }
 
     /// Whether the database answers.

@@ -213,14 +213,12 @@ impl Ledger {
         Ok(())
     }
 
-    /// Every authenticator app: its id, its account's, and its kind.
+    /// Every authenticator app that can be read: its id, its account's, and its kind.
     pub(super) async fn apps(&self, tx: &mut Tx) -> Result<Vec<(String, String, FactorKind)>, StoreError> {
         let rows: Vec<(String, String, String)> = on!(tx, link => sqlx::query_as(APPS).fetch_all(link))?;
-        let read = |(id, account, kind): (String, String, String)| {
-            let kind = serde_json::from_str(&kind).map_err(|_| StoreError::Row("factor"))?;
-            Ok((id, account, kind))
-        };
-        rows.into_iter().map(read).collect()
+        let read =
+            |(id, account, kind): (String, String, String)| Some((id, account, serde_json::from_str(&kind).ok()?));
+        Ok(rows.into_iter().filter_map(read).collect())
     }
 
     /// Nothing happens when it is another one by now.

@@ -210,7 +210,11 @@ impl<'a> Visit<'a> {
     /// session, and with it "stay signed in".
     pub(super) async fn enter(&self, proof: Authenticated, remember: bool, to: &ReturnTo) -> Result<Answer, Stop> {
         let own = self.live().filter(|live| live.record.account == proof.account().id);
-        if let Some(live) = own.filter(|live| live.record.remember || !remember) {
+        // A session that showed a second factor which is off by now would go on as if it had been shown again.
+        let second = proof.factors().iter().any(|shown| shown.method != Method::Pwd);
+        let covered = |live: &&Live| second || !live.record.two_factor();
+        let remember = remember || own.is_some_and(|live| live.record.remember);
+        if let Some(live) = own.filter(covered).filter(|live| live.record.remember == remember) {
             return match self.room.sessions.rotate(live, proof, self.now).await {
                 Ok(cookie) => Ok(respond::with_cookie(respond::see_other(&to.location()), cookie)),
                 Err(NotStarted::Overtaken) => Ok(self.to_sign_in(Done::Anew, to)),

@@ -202,6 +202,23 @@ async fn who_has_an_app_and_a_phone_may_choose_and_loses_one_at_a_time() {
 }
 
 #[tokio::test]
+async fn a_factor_that_is_off_counts_for_nothing_after_the_next_sign_in() {
+    let stage = moved().await;
+    let (mut browser, mut app) = enrolled(&stage).await;
+    browser
+        .submit("/.auth/second-factor/disable", "/.auth/second-factor/disable", &[("password", PASSWORD)])
+        .await
+        .expect(303);
+    wait(&stage, &mut app, Duration::from_secs(11 * 60));
+    let asked = browser.get(PAGE).await.expect(303).location().to_owned();
+    let fields = [("identifier", "ada"), ("password", PASSWORD), ("return_to", PAGE)];
+    browser.submit(&asked, "/.auth/login", &fields).await.expect(303);
+    let me = browser.api("/.auth/me").await.json();
+    assert_eq!(me["amr"], serde_json::json!(["pwd"]), "{me}");
+    browser.get(PAGE).await.expect(200);
+}
+
+#[tokio::test]
 async fn an_app_signs_in_while_the_code_provider_is_down() {
     let stage = moved().await;
     let (_browser, mut app) = enrolled(&stage).await;

@@ -7,6 +7,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
     thread,
@@ -97,7 +98,7 @@ impl Workers {
         let id = {
             let mut resting = self.resting();
             // Last in, first out, so that whoever is not needed grows old at the bottom.
-            let id = resting.iter().map(|(id, _)| id + 1).max().unwrap_or_default();
+            let id = NUMBER.fetch_add(1, Ordering::Relaxed);
             resting.push((id, worker));
             id
         };
@@ -121,13 +122,15 @@ impl Workers {
     }
 }
 
+/// Of the next rest.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
 /// As `nice` counts.
 const LOWEST_PRIORITY: i32 = 19;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     use super::*;
 

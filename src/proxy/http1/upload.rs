@@ -123,7 +123,7 @@ impl Out {
         if self.sent == self.lines.len() {
             let lines = std::mem::take(&mut self.lines);
             self.sent = 0;
-            if lines.capacity() <= ENOUGH * 2 {
+            if (1..=ENOUGH * 2).contains(&lines.capacity()) {
                 SPARE.set(lines);
             }
         }
