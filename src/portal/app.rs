@@ -8,15 +8,14 @@ use super::{
     done::Done,
     form::{Fields, Form, Sent},
     page::{Back, Page},
-    respond::{self, Guard},
-    return_to::ReturnTo,
+    respond::Guard,
     stop::{Outcome, Stop},
     visit::{Bound, Visit},
 };
 use crate::{
     identity::{AppEnrolment, Enrolled, Refusal},
     inbound::answer::Answer,
-    session::{FlowId, NotStarted, Pending},
+    session::{FlowId, Pending},
     world::UnixMillis,
 };
 
@@ -44,7 +43,7 @@ impl Page for App {
         }
         match enrolling(visit).await? {
             Some((_, enrolment)) => show(visit, &enrolment, &Back::fresh()).await,
-            None => begin(visit, &Back::fresh()).await,
+            None => begin(visit).await,
         }
     }
 
@@ -64,18 +63,8 @@ impl Page for App {
         let (identity, client, spared) = (&visit.room.identity, &visit.view.client, Some(&*live.record.sid.0));
         let back = match identity.enrol_app_answer(&enrolment, &typed.code, spared, client, visit.now).await {
             Ok(Enrolled::Done(_, proof, row)) => {
-                let rotated = visit.room.sessions.rotate(live, proof, visit.now).await;
                 visit.room.sessions.release(flow).await?;
-                // Success is said only once the other sessions are gone.
-                visit.room.sessions.settled(row).await?;
-                return match rotated {
-                    Ok(cookie) => {
-                        let answer = visit.to_page(&format!("second-factor?done={}", Done::On.name()));
-                        Ok(respond::with_cookie(answer, cookie))
-                    }
-                    Err(NotStarted::Overtaken) => Ok(visit.to_sign_in(Done::On, &ReturnTo::root())),
-                    Err(other) => Err(other.into()),
-                };
+                return visit.factors_changed(live, proof, row, Done::On).await;
             }
             Ok(Enrolled::Wrong { left }) => Back::alert(StatusCode::UNAUTHORIZED, Alert::WrongCode { left }),
             Ok(Enrolled::Spent { until }) | Err(Refusal::Throttled { until }) => spent(until, visit.now),
@@ -111,7 +100,7 @@ fn not_now(visit: &Visit<'_>) -> Result<Option<Answer>, Stop> {
     Ok(None)
 }
 
-async fn begin(visit: &Visit<'_>, back: &Back) -> Outcome {
+async fn begin(visit: &Visit<'_>) -> Outcome {
     let live = visit.signed_in()?;
     // The browser has to bring the flow cookie back before anything is held under it.
     let Some(flow) = visit.flow.carried() else { return Ok(visit.with_flow(visit.to_page(HERE))) };
@@ -122,7 +111,7 @@ async fn begin(visit: &Visit<'_>, back: &Back) -> Outcome {
     };
     let pending = Pending::EnrolApp { sid: live.record.sid.clone(), enrolment: Box::new(enrolment.clone()) };
     visit.room.sessions.hold(flow, &pending, PATIENCE, visit.now).await?;
-    show(visit, &enrolment, back).await
+    show(visit, &enrolment, &Back::fresh()).await
 }
 
 async fn begin_anew(visit: &Visit<'_>, flow: &FlowId) -> Outcome {

@@ -13,8 +13,7 @@ use super::{
     done::Done,
     form::{Fields, Form, Sent},
     page::{Back, Page},
-    respond::{self, Guard},
-    return_to::ReturnTo,
+    respond::Guard,
     stop::{Outcome, Stop},
     verify,
     visit::{Bound, Visit},
@@ -23,7 +22,7 @@ use crate::{
     config::verify::Channel,
     identity::{Enrolled, Refusal, challenge::Enrolment, phone},
     inbound::answer::Answer,
-    session::{FlowId, NotStarted, Pending},
+    session::{FlowId, Pending},
 };
 
 /// The number's page, then the code's.
@@ -202,18 +201,8 @@ async fn answer(visit: &Visit<'_>, code: &str) -> Outcome {
     let (identity, client, spared) = (&visit.room.identity, &visit.view.client, Some(&*live.record.sid.0));
     let back = match identity.enrol_answer(&mut enrolment, code, spared, client, visit.now).await {
         Ok(Enrolled::Done(_, proof, row)) => {
-            let rotated = visit.room.sessions.rotate(live, proof, visit.now).await;
             visit.room.sessions.release(flow).await?;
-            // Success is said only once the other sessions are gone.
-            visit.room.sessions.settled(row).await?;
-            return match rotated {
-                Ok(cookie) => {
-                    let answer = visit.to_page(&format!("second-factor?done={}", Done::On.name()));
-                    Ok(respond::with_cookie(answer, cookie))
-                }
-                Err(NotStarted::Overtaken) => Ok(visit.to_sign_in(Done::On, &ReturnTo::root())),
-                Err(other) => Err(other.into()),
-            };
+            return visit.factors_changed(live, proof, row, Done::On).await;
         }
         Ok(Enrolled::Wrong { left }) => Back::alert(StatusCode::UNAUTHORIZED, Alert::WrongCode { left }),
         Ok(Enrolled::Spent { until }) => Back::wait(Alert::CodeSpent { until: until.0 }, until, visit.now),

@@ -9,12 +9,11 @@ use super::{
     factors,
     form::{Fields, Form, Sent},
     page::{Back, Page},
-    respond::{self, Guard},
-    return_to::ReturnTo,
+    respond::Guard,
     stop::Outcome,
     visit::{Bound, Visit, encoded},
 };
-use crate::{identity::Refusal, inbound::answer::Answer, session::NotStarted};
+use crate::{identity::Refusal, inbound::answer::Answer};
 
 /// The list.
 pub(super) async fn get(visit: &Visit<'_>) -> Outcome {
@@ -73,7 +72,7 @@ impl Page for Disable {
             return Ok(confirm_first(visit, &typed.factor));
         }
         let live = visit.signed_in()?;
-        let (identity, sessions) = (&visit.room.identity, &visit.room.sessions);
+        let identity = &visit.room.identity;
         let account = &live.record.account;
         let proof = match identity.check_password(account, &typed.password, &visit.view.client, visit.now).await {
             Ok(proof) => proof,
@@ -90,17 +89,7 @@ impl Page for Disable {
         let done = if own.len() > 1 { Done::Less } else { Done::Off };
         let row =
             identity.disable_factor(&proof, &factor.unwrap_or_default(), Some(&live.record.sid.0), visit.now).await?;
-        let rotated = sessions.rotate(live, proof, visit.now).await;
-        // Success is said only once the other sessions are gone.
-        sessions.settled(row).await?;
-        match rotated {
-            Ok(cookie) => {
-                let answer = visit.to_page(&format!("second-factor?done={}", done.name()));
-                Ok(respond::with_cookie(answer, cookie))
-            }
-            Err(NotStarted::Overtaken) => Ok(visit.to_sign_in(done, &ReturnTo::root())),
-            Err(other) => Err(other.into()),
-        }
+        visit.factors_changed(live, proof, row, done).await
     }
 
     async fn again(visit: &Visit<'_>, typed: Typed, back: Back) -> Outcome {

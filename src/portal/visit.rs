@@ -10,11 +10,11 @@ use super::{
     done::Done,
     respond::{self, Guard},
     return_to::{Destinations, ReturnTo},
-    stop::Stop,
+    stop::{Outcome, Stop},
 };
 use crate::{
     assertion::Assertions,
-    identity::{Authenticated, Identity, Method, account::Account, phone},
+    identity::{Authenticated, Identity, Method, account::Account, outbox::RowId, phone},
     inbound::{View, answer::Answer},
     policy::Subject,
     session::{FlowId, Live, NotStarted, Place, Sessions},
@@ -226,6 +226,20 @@ impl<'a> Visit<'a> {
             Ok(cookie) => Ok(respond::with_cookie(respond::see_other(&to.location()), cookie)),
             // The account changed while its owner was signing in.
             Err(NotStarted::Overtaken) => Ok(self.to_sign_in(Done::Anew, to)),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// The end of every change of a factor: this session goes on under a new id, and success is said, on the Security page,
+    /// only once the other sessions are gone.
+    pub(super) async fn factors_changed(&self, live: &Live, proof: Authenticated, row: RowId, done: Done) -> Outcome {
+        let rotated = self.room.sessions.rotate(live, proof, self.now).await;
+        self.room.sessions.settled(row).await?;
+        match rotated {
+            Ok(cookie) => {
+                Ok(respond::with_cookie(self.to_page(&format!("second-factor?done={}", done.name())), cookie))
+            }
+            Err(NotStarted::Overtaken) => Ok(self.to_sign_in(done, &ReturnTo::root())),
             Err(other) => Err(other.into()),
         }
     }
