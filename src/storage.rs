@@ -125,7 +125,14 @@ impl Db {
     pub async fn migrate(&self) -> Result<(), StoreError> {
         let _turn = self.turn().await?;
         match &self.pool {
-            Pool::Sqlite(pool) => MIGRATIONS.run(pool).await?,
+            Pool::Sqlite(pool) => {
+                // SQLite has no lock that lasts over several migrations: of two processes that start at once, one may find a
+                // step done between its look and its turn. Each look after that finds more of them done.
+                let mut left = MIGRATIONS.iter().count();
+                while let Err(error) = MIGRATIONS.run(pool).await {
+                    left = left.checked_sub(1).ok_or(error)?;
+                }
+            }
             Pool::Postgres(pool) => MIGRATIONS.run(pool).await?,
         }
         Ok(())
