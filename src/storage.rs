@@ -262,6 +262,19 @@ mod tests {
         tx.commit().await
     }
 
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn processes_that_migrate_at_once_all_succeed() {
+        for _ in 0..20 {
+            let dir = tempfile::tempdir().unwrap();
+            let open = || Db::new(&Database::Sqlite("accounts.db".into()), dir.path()).unwrap();
+            let all: Vec<_> =
+                (0..4).map(|_| open()).map(|db| tokio::spawn(async move { db.migrate().await.map(|()| db) })).collect();
+            for one in all {
+                count(&one.await.unwrap().unwrap()).await.unwrap();
+            }
+        }
+    }
+
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn writers_of_two_processes_lose_nothing() {
         let dir = tempfile::tempdir().unwrap();
