@@ -10,6 +10,7 @@ pub mod limits;
 pub mod listen;
 pub mod log;
 pub mod mail;
+pub mod passkey;
 pub mod password;
 pub mod portal;
 mod problem;
@@ -55,6 +56,8 @@ pub struct Config {
     pub identity: identity::IdentityFields,
     /// `[password]`
     pub password: password::Password,
+    /// `[passkey]`
+    pub passkey: passkey::Passkey,
     /// `[verify]`
     pub verify: verify::Verify,
     /// `[mail]`
@@ -91,6 +94,7 @@ impl Config {
             sites.push(site::Site::default());
         }
         let (accounts, wanted) = accounts::read(root.section("accounts"));
+        let passkey = passkey::read(root.section("passkey"));
         let allow_console = root.truth("allow_console").unwrap_or(false);
         let mut config = Self {
             data_dir,
@@ -103,6 +107,7 @@ impl Config {
             accounts,
             identity: identity::read(root.section("identity")),
             password: password::read(root.section("password")),
+            passkey: passkey::Passkey::default(),
             verify: verify::read(root.section("verify")),
             mail: mail::read(root.section("mail")),
             limits: limits::read(root.section("limits")),
@@ -116,7 +121,7 @@ impl Config {
         root.finish();
         // With half a file, what the sections say together means nothing.
         if problems.readable() {
-            checks::settle(&mut config, &wanted, tree, problems);
+            checks::settle(&mut config, (&wanted, passkey), tree, problems);
         }
         config
     }

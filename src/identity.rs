@@ -35,7 +35,10 @@ mod contract;
 
 use std::sync::Arc;
 
-pub use self::second_factor::{AppEnrolment, AppSecret, RecoveryCodes};
+pub use self::second_factor::{
+    Answer, AppEnrolment, AppSecret, MOST_PASSKEYS, PasskeyEnrolment, PasskeyLine, PasskeySignIn, Passkeys,
+    RecoveryCodes,
+};
 use self::{account::AccountId, hasher::Hasher, ledger::Ledger, throttle::Throttle};
 pub use self::{
     proof::{Answered, Authenticated, Enrolled, Method, Shown, SignIn},
@@ -100,6 +103,8 @@ pub struct Settings {
     pub portal: Portal,
     /// Seals the secrets of authenticator apps. Without it (commands) there are none.
     pub vault: Option<Arc<Vault>>,
+    /// Makes and asks for passkeys. Without it there are none.
+    pub passkeys: Option<Arc<Passkeys>>,
 }
 
 /// The door of this room. Cheap to clone.

@@ -18,6 +18,7 @@ mod hops;
 mod jwks;
 mod me;
 mod page;
+mod passkey;
 mod password;
 mod phone;
 mod profile;

@@ -100,11 +100,21 @@ fn identity_on(
     let post = Post::start(config.mail.clone()).map_err(|error| setup("mail.transport", &error))?;
     let verifier =
         Verifier::new(config.verify.clone(), clock, entropy.clone()).map_err(|error| setup("verify", &error))?;
+    let passkeys = match (&config.passkey.party, secret) {
+        (Some(party), Some(secret)) => {
+            let vault = Vault::new("vestibule passkey ceremonies v1", secret, &config.secrets.previous);
+            let vault = vault.map_err(|error| setup("secrets", &error))?;
+            let passkeys = identity::Passkeys::new(party, &config.portal.name, vault);
+            Some(Arc::new(passkeys.map_err(|error| setup("passkey", &error))?))
+        }
+        _ => None,
+    };
     let settings = identity::Settings {
         accounts: config.accounts.clone(),
         password: config.password.clone(),
         portal: config.portal.clone(),
         vault: vault.map(Arc::new),
+        passkeys,
     };
     Ok((Identity::new(db, settings, post.clone(), verifier, entropy), post))
 }

@@ -5,6 +5,7 @@ use super::{
     accounts::{Registration, Wanted},
     identity,
     mail::{SmtpTls, Transport},
+    passkey,
     portal::{Reach, is_this_machine},
     problem::Problems,
     session::Session,
@@ -14,7 +15,12 @@ use super::{
 };
 
 /// Settles dependent defaults in `config`, collects problems, and writes warnings.
-pub(super) fn settle(config: &mut Config, wanted: &Wanted, tree: &Node, problems: &Problems) {
+pub(super) fn settle(
+    config: &mut Config,
+    (wanted, passkey): (&Wanted, passkey::Wanted),
+    tree: &Node,
+    problems: &Problems,
+) {
     let refuse = |key: &str, message: String| problems.add(&tree.place_of(key), key, message);
     portal_url(config, &refuse);
     registration(config, wanted, &refuse);
@@ -27,6 +33,10 @@ pub(super) fn settle(config: &mut Config, wanted: &Wanted, tree: &Node, problems
     upstreams(config, &refuse);
     if let Err(message) = domain(&config.session, &config.portal.url.host) {
         refuse("session.domain", message);
+    }
+    match passkey::settle(passkey, &config.portal.url) {
+        Ok(settled) => config.passkey = settled,
+        Err((key, message)) => refuse(key, message),
     }
     set_fields(config, &refuse);
     warn(config);

@@ -40,6 +40,8 @@ pub struct Account {
     pub last_seen_at: Option<UnixMillis>,
     /// Second factors, oldest first.
     pub factors: Vec<Factor>,
+    /// The name of the way (see `challenge::Way`) its owner wants to be asked for first.
+    pub asked_first: Option<String>,
     /// Grows with every guarded change (password, factors, groups, disabling) and every row of the outbox: what was
     /// begun under an older one is stale.
     pub generation: i64,
@@ -63,6 +65,7 @@ impl Account {
             created_at: UnixMillis(1_700_000_000_000),
             last_seen_at: None,
             factors: Vec::new(),
+            asked_first: None,
             generation: 0,
         }
     }
@@ -86,7 +89,7 @@ impl Account {
         match factor {
             FactorKind::Phone { number, .. } => Destination::Phone(number.clone()).masked(),
             FactorKind::Email => Destination::Email(self.email.clone()).masked(),
-            FactorKind::App { .. } => String::new(),
+            FactorKind::App { .. } | FactorKind::Passkey { .. } => String::new(),
         }
     }
 }
@@ -128,6 +131,11 @@ pub enum FactorKind {
         /// The secret, sealed under the account's id; base 64.
         sealed: String,
     },
+    /// A passkey (WebAuthn). Its key stands in a table of its own.
+    Passkey {
+        /// What its owner calls it.
+        name: String,
+    },
 }
 
 impl FactorKind {
@@ -137,7 +145,7 @@ impl FactorKind {
         match self {
             Self::Phone { channel, .. } => Some(*channel),
             Self::Email => Some(Channel::Email),
-            Self::App { .. } => None,
+            Self::App { .. } | Self::Passkey { .. } => None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A second factor owed: what is kept between its pages.
 
 use serde::{Deserialize, Serialize};
+use webauthn_rs::prelude::PasskeyAuthentication;
 
 use super::account::AccountId;
 use crate::{config::verify::Channel, verify::Started, world::UnixMillis};
@@ -14,17 +15,46 @@ pub struct Challenge {
     pub password_at: UnixMillis,
     /// Changes with every guarded change of the account: a challenge from before it is stale.
     pub generation: i64,
-    /// The factor chosen.
+    /// What is asked for.
+    pub asked: Asked,
+    /// The account's other ways, to choose instead.
+    pub others: Vec<Way>,
+    /// The code that was asked for before another way was chosen: who comes back finds its message still good.
+    pub aside: Option<Delivery>,
+    /// When "send again" works.
+    pub resend_at: UnixMillis,
+    /// How many codes were sent: each wait is longer than the last.
+    pub sends: u32,
+    /// The language messages are asked for in; `None` leaves it to the provider.
+    pub locale: Option<String>,
+}
+
+/// What is asked for: one arm for each kind of factor.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Asked {
+    /// The code of a message or call.
+    Code(Delivery),
+    /// The code an authenticator app shows now.
+    App {
+        /// The factor.
+        factor: String,
+    },
+    /// A signature by any of the account's passkeys.
+    Passkey {
+        /// What the browser was asked; `None` where passkeys are not offered (any more).
+        ceremony: Option<Box<Ceremony>>,
+    },
+}
+
+/// How a code travels.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Delivery {
+    /// The factor.
     pub factor: String,
     /// `•••• 42` or `a•••@example.org`.
     pub masked: String,
-    /// An authenticator app is asked: nothing is sent.
-    #[serde(default)]
-    pub app: bool,
-    /// The account's other factors, to choose instead.
-    #[serde(default)]
-    pub others: Vec<Other>,
-    /// Ways to send, in the order shown.
+    /// Ways to send, in the order shown. Empty when none of the factor's is offered any more: it is owed all the same.
     pub channels: Vec<Channel>,
     /// Preferred or last used.
     pub channel: Channel,
@@ -32,25 +62,68 @@ pub struct Challenge {
     pub started: Option<Started>,
     /// Set when SMS could not reach the number and a call was made instead.
     pub fell_back: bool,
-    /// When "send again" works.
-    pub resend_at: UnixMillis,
-    /// How many codes were sent: each wait is longer than the last.
-    #[serde(default)]
-    pub sends: u32,
-    /// The language messages are asked for in; `None` leaves it to the provider.
-    #[serde(default)]
-    pub locale: Option<String>,
 }
 
-/// Another factor of the account.
+/// A WebAuthn authentication under way.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Ceremony {
+    /// What the answer is judged by.
+    pub state: PasskeyAuthentication,
+    /// What the browser is asked: `PublicKeyCredentialRequestOptions` as JSON.
+    pub options: String,
+    /// When it began.
+    pub began: UnixMillis,
+}
+
+/// One way to show a second factor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Other {
-    /// Its id.
-    pub factor: String,
-    /// How its codes travel; `None` for an authenticator app.
-    pub channel: Option<Channel>,
-    /// Where to; empty for an authenticator app.
-    pub masked: String,
+pub struct Way {
+    /// The factor's id, or [`PASSKEY`] for whichever passkey.
+    pub name: String,
+    /// What it is.
+    pub kind: WayKind,
+}
+
+/// The kinds of ways.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WayKind {
+    /// A code by message or call.
+    Code {
+        /// How, as the person prefers.
+        channel: Channel,
+        /// Where to.
+        masked: String,
+    },
+    /// An authenticator app.
+    App,
+    /// A passkey.
+    Passkey,
+}
+
+/// The way that all passkeys of an account are together: the browser knows which it has.
+pub const PASSKEY: &str = "passkey";
+
+impl Asked {
+    /// The code that is asked for, if it is one that travels.
+    #[must_use]
+    pub fn delivery(&self) -> Option<&Delivery> {
+        if let Self::Code(delivery) = self { Some(delivery) } else { None }
+    }
+
+    /// The same, to change it.
+    pub fn delivery_mut(&mut self) -> Option<&mut Delivery> {
+        if let Self::Code(delivery) = self { Some(delivery) } else { None }
+    }
+
+    /// The way's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Code(Delivery { factor, .. }) | Self::App { factor } => factor,
+            Self::Passkey { .. } => PASSKEY,
+        }
+    }
 }
 
 /// A phone, or the account's own address, being enrolled.

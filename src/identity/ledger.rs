@@ -4,6 +4,7 @@
 
 mod links;
 mod names;
+mod passkeys;
 mod recovery;
 mod registrations;
 
@@ -17,7 +18,12 @@ use crate::{
     world::UnixMillis,
 };
 
-pub(super) use self::{links::Purpose, names::Credentials, registrations::Registration};
+pub(super) use self::{
+    links::Purpose,
+    names::Credentials,
+    passkeys::{PasskeyRow, PasskeyUse},
+    registrations::Registration,
+};
 
 /// The accounts database, read with the operator's word on confirmation.
 #[derive(Debug)]
@@ -53,6 +59,7 @@ struct AccountRow {
     generation: i64,
     created_at: i64,
     last_seen_at: Option<i64>,
+    asked_first: Option<String>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -108,6 +115,7 @@ impl Ledger {
             created_at: UnixMillis(row.created_at),
             last_seen_at: row.last_seen_at.map(UnixMillis),
             factors: factors.into_iter().map(Factor::try_from).collect::<Result<_, _>>()?,
+            asked_first: row.asked_first,
             generation: row.generation,
         })
     }
@@ -331,9 +339,9 @@ impl TryFrom<FactorRow> for Factor {
 }
 
 const ACCOUNT: &str = "SELECT id, username, email, email_confirmed, first_name, last_name, about_me, disabled,
-    chose_username, generation, created_at, last_seen_at FROM accounts WHERE id = $1";
+    chose_username, generation, created_at, last_seen_at, asked_first FROM accounts WHERE id = $1";
 const PAGE: &str = "SELECT id, username, email, email_confirmed, first_name, last_name, about_me, disabled,
-    chose_username, generation, created_at, last_seen_at FROM accounts WHERE username > $1 ORDER BY username LIMIT $2";
+    chose_username, generation, created_at, last_seen_at, asked_first FROM accounts WHERE username > $1 ORDER BY username LIMIT $2";
 const GROUPS: &str = "SELECT group_name FROM account_groups WHERE account = $1";
 const FACTORS: &str = "SELECT id, kind, since FROM factors WHERE account = $1 ORDER BY since, id";
 const COUNT_FACTORS: &str = "SELECT COUNT(*) FROM factors WHERE account = $1";

@@ -106,6 +106,8 @@ pub enum Answered {
         /// Tries left with this code.
         left: u32,
     },
+    /// Not what was asked of a passkey.
+    Failed,
     /// No more tries until then, or another way.
     Spent {
         /// When a new code may be asked for.

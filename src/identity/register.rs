@@ -224,6 +224,7 @@ pub(super) fn blank(id: AccountId, person: &Registration, now: UnixMillis) -> Ac
         created_at: now,
         last_seen_at: None,
         factors: Vec::new(),
+        asked_first: None,
         generation: 0,
     }
 }

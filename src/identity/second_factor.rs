@@ -1,4 +1,5 @@
-//! The second factor: sending and answering codes at sign-in, enrolling, disabling.
+//! The second factor: begun and answered at sign-in, enrolled, disabled. Every kind goes the same way: [`Identity::begin`],
+//! [`Identity::answer`].
 //!
 //! Attempts count per account across restarted flows ([`tries`] and `throttle`); a flow carries the account's
 //! `generation` and is stale once a guarded change moved it on. Checks go by the flow's own verification, and a number
@@ -7,106 +8,105 @@
 mod app;
 mod code;
 mod enrol;
+mod judge;
+mod passkey;
 mod pending;
 mod recovery;
 mod send;
 mod tries;
+mod ways;
 
 pub use self::{
     app::{AppEnrolment, AppSecret},
+    passkey::{MOST_PASSKEYS, PasskeyEnrolment, PasskeyLine, PasskeySignIn, Passkeys},
     recovery::RecoveryCodes,
+};
+use self::{
+    judge::{Judged, Question},
+    ways::{masked, number, offered},
 };
 pub(super) use self::{pending::Pending, tries::Tries};
 use super::{
     Answered, Authenticated, Identity, Method, Refusal, Shown,
     account::{Account, Factor, FactorKind},
-    challenge::{Challenge, Other},
+    challenge::{Asked, Challenge, Delivery, PASSKEY, Way, WayKind},
     outbox,
-    throttle::Purpose,
 };
-use crate::{
-    config::verify::Channel,
-    inbound::Client,
-    telemetry::metrics::CodeResult,
-    verify::{Checked, Destination, Started},
-    world::UnixMillis,
-};
+use crate::{config::verify::Channel, inbound::Client, telemetry::metrics::CodeResult, world::UnixMillis};
 
-/// What a right password still owes: `None` when the account has no factor on. When none of its ways is offered any
-/// more, the challenge has no channels: the factor is owed all the same. An authenticator app is asked first: it costs
-/// nothing, works without a network, and cannot be intercepted on the way.
+/// What a right password still owes: `None` when the account has no factor on. The way of the person's choice is asked
+/// first; else the strongest: a passkey cannot be phished, an app works without a network.
 pub(super) fn challenge(account: &Account, password_at: UnixMillis, channels: &[Channel]) -> Option<Challenge> {
-    let factor = account.factors.iter().find(|factor| factor.is_app()).or(account.factors.first())?;
-    Some(challenge_of(account, factor, password_at, channels))
-}
-
-fn challenge_of(account: &Account, factor: &Factor, password_at: UnixMillis, channels: &[Channel]) -> Challenge {
-    let channels = offered(account, &factor.kind, channels);
-    let preferred = factor.kind.channel().unwrap_or(Channel::Sms);
-    let channel = if channels.contains(&preferred) { preferred } else { *channels.first().unwrap_or(&preferred) };
-    let other = |factor: &Factor| Other {
-        factor: factor.id.clone(),
-        channel: factor.kind.channel(),
-        masked: account.masked(&factor.kind),
-    };
-    Challenge {
+    let mut others = ways_of(account).into_iter();
+    let first = others.next()?;
+    Some(Challenge {
         account: account.id.clone(),
         password_at,
         generation: account.generation,
-        factor: factor.id.clone(),
-        app: factor.is_app(),
-        others: account.factors.iter().filter(|other| other.id != factor.id).map(other).collect(),
-        masked: masked(account, &factor.kind, channel),
-        channels,
-        channel,
-        started: None,
-        fell_back: false,
+        asked: asked(account, &first, channels)?,
+        others: others.collect(),
+        aside: None,
         resend_at: password_at,
         sends: 0,
         locale: None,
+    })
+}
+
+/// Each factor, in the order in which they are asked; all passkeys together are one.
+fn ways_of(account: &Account) -> Vec<Way> {
+    let mut ways: Vec<Way> = Vec::with_capacity(account.factors.len());
+    for factor in &account.factors {
+        let kind = match &factor.kind {
+            FactorKind::Passkey { .. } => WayKind::Passkey,
+            FactorKind::App { .. } => WayKind::App,
+            FactorKind::Phone { channel, .. } => {
+                WayKind::Code { channel: *channel, masked: account.masked(&factor.kind) }
+            }
+            FactorKind::Email => WayKind::Code { channel: Channel::Email, masked: account.masked(&factor.kind) },
+        };
+        let name = if kind == WayKind::Passkey { PASSKEY } else { &factor.id };
+        if ways.iter().all(|way| way.name != name) {
+            ways.push(Way { name: name.to_owned(), kind });
+        }
     }
+    ways.sort_by_key(|way| match way.kind {
+        _ if Some(&way.name) == account.asked_first.as_ref() => 0,
+        WayKind::Passkey => 1,
+        WayKind::App => 2,
+        WayKind::Code { .. } => 3,
+    });
+    ways
 }
 
-/// What a code is asked of.
-enum Asked<'a> {
-    /// A verification at the provider.
-    Sent {
-        /// E.164; `None` for the account's own address.
-        number: Option<&'a str>,
-        /// `None` when there is none yet (any more).
-        started: Option<&'a Started>,
-    },
-    /// An authenticator app that is on.
-    App(&'a Factor),
-    /// The account's recovery codes.
-    Recovery,
-    /// One being enrolled.
-    NewApp {
-        /// Its secret.
-        sealed: &'a str,
-    },
+/// What that way asks for. When none of its channels is offered any more, there are none: it is owed all the same.
+fn asked(account: &Account, way: &Way, channels: &[Channel]) -> Option<Asked> {
+    Some(match &way.kind {
+        WayKind::Passkey => Asked::Passkey { ceremony: None },
+        WayKind::App => Asked::App { factor: way.name.clone() },
+        WayKind::Code { channel: preferred, .. } => {
+            let kind = &account.factors.iter().find(|factor| factor.id == way.name)?.kind;
+            let channels = offered(account, kind, channels);
+            let first = *channels.first().unwrap_or(preferred);
+            let channel = if channels.contains(preferred) { *preferred } else { first };
+            Asked::Code(Delivery {
+                factor: way.name.clone(),
+                masked: masked(account, kind, channel),
+                channels,
+                channel,
+                started: None,
+                fell_back: false,
+            })
+        }
+    })
 }
 
-impl<'a> Asked<'a> {
-    fn of(factor: &'a Factor, started: Option<&'a Started>) -> Self {
-        if factor.is_app() { Self::App(factor) } else { Self::Sent { number: number(&factor.kind), started } }
-    }
-}
-
-/// What an answer came to.
-enum Judged {
-    Approved(Method),
-    Wrong {
-        left: u32,
-    },
-    Spent {
-        until: UnixMillis,
-    },
-    /// No tries were left before this one, which nobody judged.
-    Closed {
-        until: UnixMillis,
-    },
-    Gone,
+/// What a person answers with.
+#[derive(Clone, Copy, Debug)]
+pub enum Answer<'a> {
+    /// Something typed: the code asked for, or a recovery code.
+    Code(&'a str),
+    /// What a passkey signed: `PublicKeyCredential` as JSON.
+    Credential(&'a str),
 }
 
 impl Identity {
@@ -116,12 +116,13 @@ impl Identity {
         self.inner.verifier.channels().to_vec()
     }
 
-    /// Sends (or sends again, or switches to `channel`) the challenge's code; SMS that cannot reach falls back to a call.
+    /// Asks for the second factor: sends the code (again, or by `channel`; SMS that cannot reach falls back to a call), or
+    /// makes what a passkey has to sign. An app needs nothing.
     ///
     /// # Errors
     /// [`Refusal::Throttled`] when it is too early, or the number waits for another account; [`Refusal::Stale`];
     /// [`Refusal::Fields`] for a channel not offered; [`Refusal::Verify`]; [`Refusal::Store`].
-    pub async fn send(
+    pub async fn begin(
         &self,
         challenge: &mut Challenge,
         channel: Option<Channel>,
@@ -129,67 +130,86 @@ impl Identity {
         now: UnixMillis,
     ) -> Result<(), Refusal> {
         let account = self.current(&challenge.account, challenge.generation).await?;
-        let factor = account.factors.iter().find(|factor| factor.id == challenge.factor).ok_or(Refusal::Stale)?;
-        if factor.is_app() {
-            return Ok(());
+        match &mut challenge.asked {
+            Asked::App { .. } => Ok(()),
+            Asked::Passkey { ceremony } => {
+                *ceremony = self.ceremony(&account, now).await?;
+                Ok(())
+            }
+            Asked::Code(delivery) => {
+                let kind = kind_of(&account, &delivery.factor)?;
+                let channels = offered(&account, kind, self.inner.verifier.channels());
+                let errand = send::Errand {
+                    account: &account,
+                    number: number(kind),
+                    asked: send::choose(channel, delivery.channel, &channels)?,
+                    channels: &channels,
+                    proved: true,
+                    before: delivery.started.as_ref(),
+                    resend_at: challenge.resend_at,
+                    sends: challenge.sends,
+                    locale: challenge.locale.as_deref(),
+                };
+                let sent = self.dispatch(errand, client, now).await?;
+                delivery.masked = masked(&account, kind, sent.started.channel);
+                delivery.channels = channels;
+                delivery.channel = sent.started.channel;
+                delivery.fell_back = sent.fell_back;
+                delivery.started = Some(sent.started);
+                challenge.resend_at = sent.resend_at;
+                challenge.sends = sent.sends;
+                Ok(())
+            }
         }
-        let channels = offered(&account, &factor.kind, self.inner.verifier.channels());
-        let errand = send::Errand {
-            account: &account,
-            number: number(&factor.kind),
-            asked: send::choose(channel, challenge.channel, &channels)?,
-            channels: &channels,
-            proved: true,
-            before: challenge.started.as_ref(),
-            resend_at: challenge.resend_at,
-            sends: challenge.sends,
-            locale: challenge.locale.as_deref(),
-        };
-        let sent = self.dispatch(errand, client, now).await?;
-        challenge.masked = masked(&account, &factor.kind, sent.started.channel);
-        challenge.channels = channels;
-        challenge.channel = sent.started.channel;
-        challenge.fell_back = sent.fell_back;
-        challenge.resend_at = sent.resend_at;
-        challenge.sends = sent.sends;
-        challenge.started = Some(sent.started);
-        Ok(())
     }
 
-    /// Asks another factor of the account instead. What was sent is not counted anew.
+    /// Asks another way instead. What was sent is not counted anew, and still good for who comes back.
     ///
     /// # Errors
     /// [`Refusal::Fields`] when it is none of the account's; [`Refusal::Stale`]; [`Refusal::Store`].
-    pub async fn switch(&self, challenge: &mut Challenge, factor: &str) -> Result<(), Refusal> {
+    pub async fn switch(&self, challenge: &mut Challenge, way: &str) -> Result<(), Refusal> {
         let account = self.current(&challenge.account, challenge.generation).await?;
-        if factor == challenge.factor {
+        if way == challenge.asked.name() {
             return Ok(());
         }
-        let factor = account.factors.iter().find(|own| own.id == factor);
-        let factor = factor.ok_or_else(|| Refusal::field("factor", "Choose one of the ways shown."))?;
-        let other = challenge_of(&account, factor, challenge.password_at, self.inner.verifier.channels());
-        let locale = challenge.locale.take();
-        *challenge = Challenge { resend_at: challenge.resend_at, sends: challenge.sends, locale, ..other };
+        let ways = ways_of(&account);
+        let chosen = ways.iter().find(|own| own.name == way);
+        let fresh = chosen.and_then(|way| asked(&account, way, self.inner.verifier.channels()));
+        let fresh = fresh.ok_or_else(|| Refusal::field("factor", "Choose one of the ways shown."))?;
+        let fresh = match challenge.aside.take() {
+            Some(aside) if aside.factor == fresh.name() => Asked::Code(aside),
+            aside => {
+                challenge.aside = aside;
+                fresh
+            }
+        };
+        if let Asked::Code(before) = std::mem::replace(&mut challenge.asked, fresh) {
+            challenge.aside = Some(before);
+        }
+        challenge.others = ways.into_iter().filter(|own| own.name != way).collect();
         Ok(())
     }
 
-    /// The second step. Counts wrong answers per account, across restarted sign-ins. The challenge changes: keep it.
+    /// The second step. Counts wrong codes per account, across restarted sign-ins. The challenge changes: keep it.
     ///
     /// # Errors
     /// [`Refusal::Stale`], [`Refusal::Verify`] when the provider gave no judgement (not counted), [`Refusal::Store`].
     pub async fn answer(
         &self,
         challenge: &mut Challenge,
-        code: &str,
+        answer: Answer<'_>,
         client: &Client,
         now: UnixMillis,
     ) -> Result<Answered, Refusal> {
-        let answered = self.judge_answer(challenge, code, client, now).await;
+        let answered = match answer {
+            Answer::Code(code) => self.judge_code(challenge, code, client, now).await,
+            Answer::Credential(credential) => self.judge_credential(challenge, credential, now).await,
+        };
         self.inner.measures.codes.count(result(&answered));
         answered
     }
 
-    async fn judge_answer(
+    async fn judge_code(
         &self,
         challenge: &mut Challenge,
         code: &str,
@@ -197,36 +217,100 @@ impl Identity {
         now: UnixMillis,
     ) -> Result<Answered, Refusal> {
         let account = self.current(&challenge.account, challenge.generation).await?;
-        let factor = account.factors.iter().find(|factor| factor.id == challenge.factor).ok_or(Refusal::Stale)?;
         // Whatever is asked for, a recovery code stands in for it.
-        let recovery = recovery::read(code).is_some();
-        let asked = if recovery { Asked::Recovery } else { Asked::of(factor, challenge.started.as_ref()) };
-        let judged = self.judge(&account, &asked, code, client, now).await?;
-        Ok(match judged {
-            Judged::Approved(method) => {
-                if !factor.is_app() && !recovery {
-                    self.settle(&account, number(&factor.kind), challenge.channel, client);
-                }
-                let password = Shown { method: Method::Pwd, at: challenge.password_at };
-                Answered::Done(Authenticated::new(account, vec![password, Shown { method, at: now }]))
+        if recovery::read(code).is_some() {
+            let judged = self.judge(&account, &Question::Recovery, code, client, now).await?;
+            return Ok(match judged {
+                Judged::Approved(method) => done(account, challenge.password_at, method, now),
+                Judged::Wrong { left } => Answered::Wrong { left },
+                Judged::Spent { until } | Judged::Closed { until } => Answered::Spent { until },
+                Judged::Gone => Answered::Gone,
+            });
+        }
+        match &mut challenge.asked {
+            Asked::Passkey { .. } => Ok(Answered::Failed),
+            Asked::App { factor } => {
+                let factor = account.factors.iter().find(|own| own.id == *factor).ok_or(Refusal::Stale)?;
+                Ok(match self.judge(&account, &Question::App(factor), code, client, now).await? {
+                    Judged::Approved(method) => done(account, challenge.password_at, method, now),
+                    Judged::Wrong { left } => Answered::Wrong { left },
+                    Judged::Spent { until } | Judged::Closed { until } => Answered::Spent { until },
+                    Judged::Gone => Answered::Gone,
+                })
             }
-            Judged::Wrong { left } => Answered::Wrong { left },
-            Judged::Spent { until } => {
-                self.abandon(&account, number(&factor.kind), challenge.started.take());
-                challenge.resend_at = until;
-                Answered::Spent { until }
+            Asked::Code(delivery) => {
+                let number = number(kind_of(&account, &delivery.factor)?);
+                let judged = match &delivery.started {
+                    Some(started) => {
+                        self.judge(&account, &Question::Sent { number, started }, code, client, now).await?
+                    }
+                    None => Judged::Gone,
+                };
+                Ok(match judged {
+                    Judged::Approved(method) => {
+                        self.settle(&account, number, delivery.channel, client);
+                        done(account, challenge.password_at, method, now)
+                    }
+                    Judged::Wrong { left } => Answered::Wrong { left },
+                    Judged::Spent { until } => {
+                        self.abandon(&account, number, delivery.started.take());
+                        challenge.resend_at = until;
+                        Answered::Spent { until }
+                    }
+                    Judged::Closed { until } => {
+                        delivery.started = None;
+                        challenge.resend_at = until;
+                        Answered::Spent { until }
+                    }
+                    Judged::Gone => {
+                        delivery.started = None;
+                        challenge.resend_at = now;
+                        Answered::Gone
+                    }
+                })
             }
-            Judged::Closed { until } => {
-                challenge.started = None;
-                challenge.resend_at = until;
-                Answered::Spent { until }
-            }
-            Judged::Gone => {
-                challenge.started = None;
-                challenge.resend_at = now;
-                Answered::Gone
-            }
-        })
+        }
+    }
+
+    async fn judge_credential(
+        &self,
+        challenge: &mut Challenge,
+        credential: &str,
+        now: UnixMillis,
+    ) -> Result<Answered, Refusal> {
+        let account = self.current(&challenge.account, challenge.generation).await?;
+        let Asked::Passkey { ceremony } = &mut challenge.asked else { return Ok(Answered::Failed) };
+        let right = match ceremony.take() {
+            Some(ceremony) => self.check_passkey(&account, &ceremony, credential, now).await?,
+            None => false,
+        };
+        if right {
+            return Ok(done(account, challenge.password_at, Method::Hwk, now));
+        }
+        // Whatever was signed, nothing more is signed under that challenge.
+        *ceremony = self.ceremony(&account, now).await?;
+        Ok(Answered::Failed)
+    }
+
+    /// The account's ways, in the order in which they are asked.
+    #[must_use]
+    pub fn ways(&self, account: &Account) -> Vec<Way> {
+        ways_of(account)
+    }
+
+    /// Which way is asked first at sign-in from now on.
+    ///
+    /// # Errors
+    /// [`Refusal::Fields`] when it is none of the account's; [`Refusal::Stale`] when it is gone; [`Refusal::Store`].
+    pub async fn ask_first(&self, id: &super::account::AccountId, way: &str) -> Result<(), Refusal> {
+        let ledger = &self.inner.ledger;
+        let mut tx = ledger.db().write().await?;
+        let account = ledger.load(&mut tx, id).await?.filter(|account| !account.disabled).ok_or(Refusal::Stale)?;
+        if !ways_of(&account).iter().any(|own| own.name == way) {
+            return Err(Refusal::field("factor", "Choose one of the ways shown."));
+        }
+        ledger.set_asked_first(&mut tx, id, way).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Turns a second factor off (the password was checked: `proof`), ends other sessions than `keep` (a `sid`),
@@ -251,170 +335,25 @@ impl Identity {
         self.tell_factor_off(&account, now);
         Ok(row)
     }
-
-    /// Has a typed code judged. Counted before the answer is known, so that a volley gets no more tries than a queue;
-    /// taken back when nobody judged it.
-    async fn judge(
-        &self,
-        owner: &Account,
-        asked: &Asked<'_>,
-        typed: &str,
-        client: &Client,
-        now: UnixMillis,
-    ) -> Result<Judged, Refusal> {
-        let inner = &self.inner;
-        let account = &owner.id;
-        match asked {
-            Asked::Sent { started: None, .. } => return Ok(Judged::Gone),
-            Asked::Sent { number, started: Some(started) } => {
-                let to = destination(owner, *number, started.channel);
-                if to.is_some_and(|to| inner.pending.lost(&to, account, now)) {
-                    // Its owner signs in with that number: a code that comes now is theirs.
-                    return Ok(Judged::Gone);
-                }
-            }
-            Asked::App(_) | Asked::NewApp { .. } | Asked::Recovery => {}
-        }
-        let left = match inner.tries.count(account, now) {
-            Ok(left) => left,
-            Err(until) => return Ok(Judged::Closed { until }),
-        };
-        let ticket = match inner.throttle.admit(Purpose::Code, &account.0, client, now) {
-            Ok(ticket) => ticket,
-            Err(refusal) => {
-                inner.tries.take_back(account);
-                let Refusal::Throttled { until } = refusal else { return Err(refusal) };
-                return Ok(Judged::Closed { until });
-            }
-        };
-        let wrong = || match left {
-            0 => Judged::Spent { until: inner.tries.until(account, now) },
-            left => Judged::Wrong { left },
-        };
-        // What cannot be a code is a wrong one, and costs the provider nothing.
-        let code = if matches!(asked, Asked::Recovery) { Some(typed.to_owned()) } else { code::read(typed) };
-        let Some(code) = code else { return Ok(wrong()) };
-        match self.check(owner, asked, &code, now).await {
-            Ok((Checked::Approved, method)) => {
-                ticket.succeeded();
-                inner.tries.clear(account);
-                Ok(Judged::Approved(method))
-            }
-            Ok((Checked::Wrong, _)) => Ok(wrong()),
-            Ok((Checked::Spent, _)) => Ok(Judged::Spent { until: spent_until(asked, now) }),
-            // Counted, too: a volley that outlives its verification must not win tries back for later ones.
-            Ok((Checked::Gone, _)) => Ok(Judged::Gone),
-            Err(refusal) => {
-                inner.tries.take_back(account);
-                ticket.undo();
-                Err(refusal)
-            }
-        }
-    }
-
-    /// Asks whoever can tell.
-    async fn check(
-        &self,
-        owner: &Account,
-        asked: &Asked<'_>,
-        code: &str,
-        now: UnixMillis,
-    ) -> Result<(Checked, Method), Refusal> {
-        match asked {
-            Asked::Sent { started: None, .. } => Ok((Checked::Gone, Method::Otp)),
-            Asked::Sent { started: Some(started), .. } => {
-                Ok((self.inner.verifier.check(started, code).await?, method(started.channel)))
-            }
-            Asked::Recovery => Ok((self.check_recovery(owner, code, now).await?, Method::Otp)),
-            Asked::App(factor) => Ok((self.check_app(owner, factor, code, now).await?, Method::Otp)),
-            Asked::NewApp { sealed } => {
-                let known = self.step(&owner.id, sealed, code, now)?.is_some();
-                Ok((if known { Checked::Approved } else { Checked::Wrong }, Method::Otp))
-            }
-        }
-    }
-
-    /// The code was right: the number is free again, and the messages it took were wanted.
-    fn settle(&self, account: &Account, number: Option<&str>, channel: Channel, client: &Client) {
-        if let Some(to) = destination(account, number, channel) {
-            self.inner.pending.release(&to, &account.id);
-            self.inner.throttle.forgive(Purpose::Number, to.as_str(), client);
-        }
-        self.inner.throttle.forgive(Purpose::CodeSend, &account.id.0, client);
-    }
-
-    /// No more tries: the code shall not be good anywhere else either.
-    fn abandon(&self, account: &Account, number: Option<&str>, started: Option<Started>) {
-        let Some(started) = started else { return };
-        let to = destination(account, number, started.channel);
-        let inner = std::sync::Arc::clone(&self.inner);
-        let owner = account.id.clone();
-        // Best effort, and nobody waits for it.
-        tokio::spawn(async move {
-            inner.verifier.cancel(&started).await;
-            if let Some(to) = to {
-                inner.pending.release(&to, &owner);
-            }
-        });
-    }
 }
 
-/// Until when the provider takes no other code of that verification.
-fn spent_until(asked: &Asked<'_>, now: UnixMillis) -> UnixMillis {
-    let sent_at = match asked {
-        Asked::Sent { started: Some(started), .. } => started.sent_at,
-        _ => now,
-    };
-    sent_at.plus(pending::LIFE)
+fn done(account: Account, password_at: UnixMillis, method: Method, now: UnixMillis) -> Answered {
+    let password = Shown { method: Method::Pwd, at: password_at };
+    Answered::Done(Authenticated::new(account, vec![password, Shown { method, at: now }]))
+}
+
+fn kind_of<'a>(account: &'a Account, factor: &str) -> Result<&'a FactorKind, Refusal> {
+    let own = |own: &&Factor| own.id == factor;
+    account.factors.iter().find(own).map(|factor| &factor.kind).ok_or(Refusal::Stale)
 }
 
 fn result(answered: &Result<Answered, Refusal>) -> CodeResult {
     match answered {
         Ok(Answered::Done(_)) => CodeResult::Approved,
-        Ok(Answered::Wrong { .. }) => CodeResult::Wrong,
+        Ok(Answered::Wrong { .. } | Answered::Failed) => CodeResult::Wrong,
         Ok(Answered::Spent { .. }) | Err(Refusal::Throttled { .. }) => CodeResult::Throttled,
         Ok(Answered::Gone) | Err(Refusal::Stale) => CodeResult::Gone,
         Err(_) => CodeResult::Failed,
-    }
-}
-
-/// The ways a factor can be asked for now, in the order of the configuration.
-fn offered(account: &Account, kind: &FactorKind, channels: &[Channel]) -> Vec<Channel> {
-    let fits = |channel: &Channel| match (channel, kind) {
-        // Only to an address somebody vouched for. Never instead of the telephone: a mailbox resets the password already, and
-        // would be all it takes.
-        (Channel::Email, FactorKind::Email) => account.email_confirmed,
-        (Channel::Email, FactorKind::Phone { .. }) | (_, FactorKind::Email | FactorKind::App { .. }) => false,
-        (_, FactorKind::Phone { .. }) => true,
-    };
-    channels.iter().copied().filter(fits).collect()
-}
-
-fn number(kind: &FactorKind) -> Option<&str> {
-    match kind {
-        FactorKind::Phone { number, .. } => Some(number),
-        FactorKind::Email | FactorKind::App { .. } => None,
-    }
-}
-
-/// Where a code goes by that channel; `None` when it cannot.
-fn destination(account: &Account, number: Option<&str>, channel: Channel) -> Option<Destination> {
-    match channel {
-        Channel::Email => account.email_confirmed.then(|| Destination::Email(account.email.clone())),
-        Channel::Sms | Channel::Call | Channel::Whatsapp => number.map(|number| Destination::Phone(number.to_owned())),
-    }
-}
-
-fn masked(account: &Account, kind: &FactorKind, channel: Channel) -> String {
-    destination(account, number(kind), channel).map_or_else(|| account.masked(kind), |to| to.masked())
-}
-
-/// RFC 8176 for the way the code went.
-fn method(channel: Channel) -> Method {
-    match channel {
-        Channel::Sms | Channel::Whatsapp => Method::Sms,
-        Channel::Call => Method::Tel,
-        Channel::Email => Method::Otp,
     }
 }
 

@@ -26,6 +26,10 @@ pub enum Purpose {
     Password,
     /// A code of the second factor. Its own count: a right password does not reset it.
     Code,
+    /// A recovery code. Its own count again: wrong codes of the other kind shall not close this way.
+    Recovery,
+    /// A passkey instead of name and password (subject: the account, if there is one).
+    Passkey,
     /// Having a code sent.
     CodeSend,
     /// Registering (subject: the address's key).
@@ -224,6 +228,8 @@ impl Purpose {
         match self {
             Self::Password => "password",
             Self::Code => "code",
+            Self::Recovery => "recovery",
+            Self::Passkey => "passkey",
             Self::CodeSend => "code-send",
             Self::Register => "register",
             Self::Forgot => "forgot",
@@ -236,7 +242,9 @@ impl Purpose {
     fn bounds(self) -> Bounds {
         match self {
             Self::Password => PASSWORD,
-            Self::Code => CODE,
+            Self::Code | Self::Recovery => CODE,
+            // Nobody guesses a signature: only the work of checking it is bounded.
+            Self::Passkey => FORM,
             Self::CodeSend => CODE_SEND,
             Self::Register | Self::Forgot | Self::Confirm => MAIL,
             Self::Form => FORM,

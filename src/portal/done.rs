@@ -16,6 +16,9 @@ pub(super) enum Done {
     Profile,
     Password,
     On,
+    PasskeyAdded,
+    PasskeyRenamed,
+    AskedFirst,
     Off,
     Less,
     Sent,
@@ -26,7 +29,7 @@ pub(super) enum Done {
 }
 
 impl Done {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 20] = [
         Self::SignedOut,
         Self::Reset,
         Self::Ready,
@@ -37,6 +40,9 @@ impl Done {
         Self::Profile,
         Self::Password,
         Self::On,
+        Self::PasskeyAdded,
+        Self::PasskeyRenamed,
+        Self::AskedFirst,
         Self::Off,
         Self::Less,
         Self::Sent,
@@ -59,6 +65,9 @@ impl Done {
             Self::Profile => "profile",
             Self::Password => "password",
             Self::On => "on",
+            Self::PasskeyAdded => "passkey-added",
+            Self::PasskeyRenamed => "passkey-renamed",
+            Self::AskedFirst => "first",
             Self::Off => "off",
             Self::Less => "less",
             Self::Sent => "sent",
@@ -87,6 +96,9 @@ impl Done {
             Self::Profile => Notice::ProfileSaved,
             Self::Password => Notice::PasswordChanged,
             Self::On => Notice::FactorOn,
+            Self::PasskeyAdded => Notice::PasskeyAdded,
+            Self::PasskeyRenamed => Notice::PasskeyRenamed,
+            Self::AskedFirst => Notice::AskedFirst,
             Self::Off => Notice::FactorOff,
             Self::Less => Notice::FactorRemoved,
             Self::Sent => Notice::SentAgain,

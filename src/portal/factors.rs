@@ -1,25 +1,35 @@
 //! The second factors of an account as pages show them: numbers always masked.
 
+use templates::{Factor as Shown, page::FactorLine};
+
+use super::channel;
 use crate::{
     config::verify::Channel,
-    identity::account::{Account, Factor},
+    identity::{
+        PasskeyLine,
+        account::{Account, Factor, FactorKind},
+        challenge::{Way, WayKind},
+    },
+    world::UnixMillis,
 };
 
 /// One factor, masked.
 pub(super) struct Line {
     id: String,
-    channel: Option<Channel>,
+    kind: FactorKind,
     masked: String,
-    since: i64,
+    since: UnixMillis,
+    last_used: Option<UnixMillis>,
 }
 
-/// What is on, oldest first.
-pub(super) fn lines(account: &Account) -> Vec<Line> {
+/// What is on, oldest first. `passkeys` says when those were last used.
+pub(super) fn lines(account: &Account, passkeys: &[PasskeyLine]) -> Vec<Line> {
     let line = |factor: &Factor| Line {
         id: factor.id.clone(),
-        channel: factor.kind.channel(),
+        kind: factor.kind.clone(),
         masked: account.masked(&factor.kind),
-        since: factor.since.0,
+        since: factor.since,
+        last_used: passkeys.iter().find(|known| known.factor == factor.id).and_then(|known| known.last_used_at),
     };
     account.factors.iter().map(line).collect()
 }
@@ -31,17 +41,35 @@ impl Line {
     }
 
     /// As the templates want it.
-    pub(super) fn borrowed(&self) -> templates::page::FactorLine<'_> {
-        templates::page::FactorLine {
+    pub(super) fn borrowed(&self) -> FactorLine<'_> {
+        FactorLine {
             id: &self.id,
-            channel: self.channel.map(super::channel::shown),
-            masked: &self.masked,
-            since: self.since,
+            factor: match &self.kind {
+                FactorKind::Phone { channel, .. } => code(*channel, &self.masked),
+                FactorKind::Email => code(Channel::Email, &self.masked),
+                FactorKind::App { .. } => Shown::App,
+                FactorKind::Passkey { name } => Shown::Passkey { name },
+            },
+            since: self.since.0,
+            last_used: self.last_used.map(|at| at.0),
         }
     }
 }
 
 /// All of them, as the templates want them.
-pub(super) fn borrowed(lines: &[Line]) -> Vec<templates::page::FactorLine<'_>> {
+pub(super) fn borrowed(lines: &[Line]) -> Vec<FactorLine<'_>> {
     lines.iter().map(Line::borrowed).collect()
+}
+
+/// A way in words.
+pub(super) fn of_way(way: &Way) -> Shown<'_> {
+    match &way.kind {
+        WayKind::Code { channel, masked } => code(*channel, masked),
+        WayKind::App => Shown::App,
+        WayKind::Passkey => Shown::Passkey { name: "" },
+    }
+}
+
+fn code(by: Channel, masked: &str) -> Shown<'_> {
+    Shown::Code { channel: channel::shown(by), masked }
 }

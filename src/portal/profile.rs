@@ -10,7 +10,7 @@ pub(super) async fn get(visit: &Visit<'_>) -> Outcome {
 /// The same, with what was in the way of that form.
 pub(super) async fn show(visit: &Visit<'_>, back: &Back) -> Outcome {
     let account = visit.account().await?;
-    let lines = factors::lines(&account);
+    let lines = factors::lines(&account, &[]);
     let name = account.name();
     let view = templates::page::Profile {
         frame: visit.frame(),
@@ -26,7 +26,9 @@ pub(super) async fn show(visit: &Visit<'_>, back: &Back) -> Outcome {
         last_seen: account.last_seen_at.or(Some(visit.now)).map(|at| at.0),
         now: visit.now.0,
         factors: &factors::borrowed(&lines),
-        factors_offered: !visit.room.identity.channels().is_empty(),
+        factors_offered: !visit.room.identity.channels().is_empty()
+            || visit.room.identity.offers_apps()
+            || visit.room.identity.offers_passkeys(),
         notice: Done::parse(&visit.query("done")).map(Done::notice),
         alert: back.shown_alert(),
     };

@@ -14,13 +14,14 @@ use super::{
     form::{self, Unread},
     headless, jwks, me,
     page::{Back, Page as _},
+    passkey::{self, Passkey},
     password::Password,
     phone::{self, Phone},
     profile,
     recovery::Recovery,
     register::{self, Register},
     reset::Reset,
-    second_factor::{self, Disable},
+    second_factor::{self, AskFirst, Disable},
     sessions::Sessions,
     setup::Setup,
     sign_in::{self, SignIn},
@@ -42,6 +43,7 @@ enum Route<'p> {
     SignIn,
     Verify,
     VerifySend,
+    PasskeySignIn,
     SignOut,
     Register,
     RegisterSent,
@@ -57,6 +59,8 @@ enum Route<'p> {
     SecondFactor,
     App,
     Recovery,
+    Passkey,
+    AskFirst,
     Phone,
     PhoneSend,
     Disable,
@@ -107,6 +111,7 @@ async fn answer(route: Route<'_>, visit: &Visit<'_>, body: Incoming) -> Outcome 
         Route::SignIn => form_page::<SignIn>(visit, body).await,
         Route::Verify => form_page::<Verify>(visit, body).await,
         Route::VerifySend => form_page::<verify::Send>(visit, body).await,
+        Route::PasskeySignIn => form_page::<passkey::Alone>(visit, body).await,
         Route::SignOut => form_page::<SignOut>(visit, body).await,
         Route::Register => form_page::<Register>(visit, body).await,
         Route::RegisterSent => Ok(register::sent(visit)),
@@ -121,6 +126,8 @@ async fn answer(route: Route<'_>, visit: &Visit<'_>, body: Incoming) -> Outcome 
         Route::Reset => form_page::<Reset>(visit, body).await,
         Route::SecondFactor => second_factor::get(visit).await,
         Route::Recovery => form_page::<Recovery>(visit, body).await,
+        Route::Passkey => form_page::<Passkey>(visit, body).await,
+        Route::AskFirst => form_page::<AskFirst>(visit, body).await,
         Route::App => form_page::<App>(visit, body).await,
         Route::Phone => form_page::<Phone>(visit, body).await,
         Route::PhoneSend => form_page::<phone::Send>(visit, body).await,
@@ -177,6 +184,7 @@ impl<'p> Route<'p> {
             "login" => Self::SignIn,
             "login/verify" => Self::Verify,
             "login/verify/send" => Self::VerifySend,
+            "login/passkey" => Self::PasskeySignIn,
             "register" => Self::Register,
             "register/sent" => Self::RegisterSent,
             "register/confirm" => Self::Confirm,
@@ -191,6 +199,8 @@ impl<'p> Route<'p> {
             "second-factor" => Self::SecondFactor,
             "second-factor/app" => Self::App,
             "second-factor/recovery-codes" => Self::Recovery,
+            "second-factor/passkey" => Self::Passkey,
+            "second-factor/first" => Self::AskFirst,
             "second-factor/phone" => Self::Phone,
             "second-factor/phone/send" => Self::PhoneSend,
             "second-factor/disable" => Self::Disable,
@@ -227,6 +237,8 @@ impl<'p> Route<'p> {
             | Self::SecondFactor
             | Self::App
             | Self::Recovery
+            | Self::Passkey
+            | Self::AskFirst
             | Self::Phone
             | Self::PhoneSend
             | Self::Disable
@@ -234,6 +246,7 @@ impl<'p> Route<'p> {
             Self::SignIn
             | Self::Verify
             | Self::VerifySend
+            | Self::PasskeySignIn
             | Self::SignOut
             | Self::Register
             | Self::RegisterSent
@@ -254,7 +267,16 @@ impl<'p> Route<'p> {
     /// Whether an answer would be a lie while the session store is away.
     fn needs_session_store(self) -> bool {
         self.needs_session()
-            || matches!(self, Self::SignIn | Self::Verify | Self::VerifySend | Self::SignOut | Self::Me | Self::Check)
+            || matches!(
+                self,
+                Self::SignIn
+                    | Self::Verify
+                    | Self::VerifySend
+                    | Self::PasskeySignIn
+                    | Self::SignOut
+                    | Self::Me
+                    | Self::Check
+            )
     }
 
     fn is_document(self) -> bool {
@@ -271,6 +293,7 @@ impl<'p> Route<'p> {
             Self::SignIn => SignIn::BOUND,
             Self::Verify => Verify::BOUND,
             Self::VerifySend => verify::Send::BOUND,
+            Self::PasskeySignIn => passkey::Alone::BOUND,
             Self::Register => Register::BOUND,
             Self::RegisterSent => Bound::Flow,
             Self::Confirm => Confirm::BOUND,

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use secrecy::SecretString;
-use templates::{Alert, Notice};
+use templates::{Alert, Notice, page::Other};
 
 use super::{
     done::Done,
@@ -13,12 +13,18 @@ use super::{
     stop::Outcome,
     visit::{Bound, Visit, encoded},
 };
-use crate::{identity::Refusal, inbound::answer::Answer};
+use crate::{
+    identity::{MOST_PASSKEYS, Refusal},
+    inbound::answer::Answer,
+};
 
 /// The list.
 pub(super) async fn get(visit: &Visit<'_>) -> Outcome {
     let account = visit.account().await?;
-    let lines = factors::lines(&account);
+    let passkeys = visit.room.identity.passkeys(&account.id).await?;
+    let lines = factors::lines(&account, &passkeys);
+    let ways = visit.room.identity.ways(&account);
+    let ways: Vec<_> = ways.iter().map(|way| Other { name: &way.name, factor: factors::of_way(way) }).collect();
     let wanted = visit.query("reason") == "wanted";
     let label = visit.label(&visit.room.destinations.parse(&visit.query("return_to")));
     let notice = match Done::parse(&visit.query("done")) {
@@ -36,6 +42,8 @@ pub(super) async fn get(visit: &Visit<'_>) -> Outcome {
             Some(visit.room.identity.recovery_codes_left(&account.id).await?)
         },
         apps: visit.room.identity.offers_apps(),
+        passkeys: visit.room.identity.offers_passkeys() && passkeys.len() < MOST_PASSKEYS,
+        ways: &ways,
         notice,
         alert: None,
     };
@@ -97,13 +105,52 @@ impl Page for Disable {
     }
 }
 
+/// `second-factor/first`: which way is asked first at sign-in.
+pub(super) struct AskFirst;
+
+/// Its form.
+pub(super) struct Way {
+    factor: String,
+}
+
+impl Fields for Way {
+    fn take(sent: &mut Sent) -> Self {
+        Self { factor: sent.text("factor") }
+    }
+}
+
+impl Page for AskFirst {
+    const BOUND: Bound = Bound::Session;
+    type Fields = Way;
+
+    async fn get(visit: &Visit<'_>) -> Outcome {
+        Ok(visit.to_page("second-factor"))
+    }
+
+    async fn post(visit: &Visit<'_>, form: Form<Way>) -> Outcome {
+        let way = form.into_fields();
+        let live = visit.signed_in()?;
+        match visit.room.identity.ask_first(&live.record.account, &way.factor).await {
+            Ok(()) => Ok(visit.to_page(&format!("second-factor?done={}", Done::AskedFirst.name()))),
+            // Gone meanwhile: the list says what there is.
+            Err(Refusal::Fields(_)) => Ok(visit.to_page("second-factor")),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    async fn again(visit: &Visit<'_>, _typed: Way, _back: Back) -> Outcome {
+        Ok(visit.to_page("second-factor"))
+    }
+}
+
 fn confirm_first(visit: &Visit<'_>, factor: &str) -> Answer {
     visit.confirm_first(&format!("second-factor/disable?factor={}", encoded(factor)))
 }
 
 async fn show(visit: &Visit<'_>, factor: &str, back: &Back) -> Outcome {
     let account = visit.account().await?;
-    let lines = factors::lines(&account);
+    let passkeys = visit.room.identity.passkeys(&account.id).await?;
+    let lines = factors::lines(&account, &passkeys);
     // A link without (or with an old) id still means the one factor there is.
     let only = if lines.len() == 1 { lines.first() } else { None };
     let Some(line) = lines.iter().find(|line| line.id() == factor).or(only) else {

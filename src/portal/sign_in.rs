@@ -65,7 +65,7 @@ impl Page for SignIn {
             return_to: to.location(),
         };
         let notice = if again { Some(Notice::ConfirmItsYou) } else { notice(visit) };
-        Ok(show(visit, &typed, &to, notice, &Back::fresh()))
+        show(visit, &typed, &to, notice, &Back::fresh())
     }
 
     async fn post(visit: &Visit<'_>, form: Form<Typed>) -> Outcome {
@@ -88,7 +88,7 @@ impl Page for SignIn {
 
     async fn again(visit: &Visit<'_>, typed: Typed, back: Back) -> Outcome {
         let to = visit.room.destinations.parse(&typed.return_to);
-        Ok(show(visit, &typed, &to, None, &back))
+        show(visit, &typed, &to, None, &back)
     }
 }
 
@@ -99,7 +99,16 @@ pub(super) fn elsewhere(visit: &Visit<'_>) -> Answer {
     respond::see_other(&visit.room.url_to(&format!("login?return_to={}", encoded(&target))))
 }
 
-fn show(visit: &Visit<'_>, typed: &Typed, to: &ReturnTo, notice: Option<Notice<'_>>, back: &Back) -> Answer {
+/// The page again, after a passkey did not sign anybody in.
+pub(super) fn after_passkey(visit: &Visit<'_>, remember: bool, return_to: &str, back: &Back) -> Outcome {
+    let to = visit.room.destinations.parse(return_to);
+    let typed =
+        Typed { identifier: String::new(), password: SecretString::from(""), remember, return_to: to.location() };
+    show(visit, &typed, &to, None, back)
+}
+
+fn show(visit: &Visit<'_>, typed: &Typed, to: &ReturnTo, notice: Option<Notice<'_>>, back: &Back) -> Outcome {
+    let passkey = visit.room.identity.passkey_sign_in(visit.now)?;
     let label = visit.label(to);
     // The place to go back to is in the notice; the template knows it only when it renders.
     let notice = match notice {
@@ -115,9 +124,12 @@ fn show(visit: &Visit<'_>, typed: &Typed, to: &ReturnTo, notice: Option<Notice<'
         remember_for: Some(visit.room.settings.remember).filter(|span| !span.is_zero()),
         can_register: visit.room.identity.registration_open(),
         notice,
+        passkey: passkey
+            .as_ref()
+            .map(|passkey| templates::page::PasskeySignIn { options: &passkey.options, ceremony: &passkey.ceremony }),
         alert: back.shown_alert(),
     };
-    back.finish(visit.page(back.status, Guard::SignIn, view.render()))
+    Ok(back.finish(visit.page(back.status, Guard::SignIn, view.render())))
 }
 
 fn notice(visit: &Visit<'_>) -> Option<Notice<'static>> {

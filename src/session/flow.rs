@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     identity::{
-        AppEnrolment,
+        AppEnrolment, PasskeyEnrolment,
         challenge::{Challenge, Enrolment},
     },
     world::{NoEntropy, UnixMillis},
@@ -61,6 +61,13 @@ pub enum Pending {
         sid: Sid,
         /// Its secret, sealed.
         enrolment: Box<AppEnrolment>,
+    },
+    /// Enrolling a passkey (bound to this session).
+    EnrolPasskey {
+        /// The session that may go on.
+        sid: Sid,
+        /// What the browser was asked.
+        enrolment: Box<PasskeyEnrolment>,
     },
 }
 

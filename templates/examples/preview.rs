@@ -7,7 +7,7 @@ use std::{error::Error, fs, path::PathBuf};
 
 use every::{NOW, Texts, pages};
 use templates::{
-    Channel, assets, mail,
+    Channel, Factor, assets, mail,
     page::{Country, Demo},
 };
 
@@ -46,8 +46,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let reset = mail::ResetLink { site_name, first_name, username: "ada", link, lives }.body();
     fs::write(folder.join("mail-reset.html"), reset.html)?;
     fs::write(folder.join("mail-reset.txt"), reset.text)?;
-    let on =
-        mail::FactorOn { site_name, first_name, channel: Some(Channel::Sms), masked, at: NOW, forgot: link }.body();
+    let on = mail::FactorOn {
+        site_name,
+        first_name,
+        factor: Factor::Code { channel: Channel::Sms, masked },
+        at: NOW,
+        forgot: link,
+    }
+    .body();
     fs::write(folder.join("mail-factor-on.html"), on.html)?;
     Ok(())
 }

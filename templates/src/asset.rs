@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 /// One file served at `<portal path>/assets/<name>.<hash>.<ext>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asset {
-    /// `style`, `script`, `icon`
+    /// `style`, `script`, `icon`, `passkey`
     pub name: &'static str,
     /// 16 hex digits that change with the content.
     pub hash: String,
@@ -25,14 +25,15 @@ impl Asset {
     }
 }
 
-/// Every asset: stylesheet, script, icon, in this order.
-pub fn assets() -> &'static [Asset; 3] {
-    static ASSETS: OnceLock<[Asset; 3]> = OnceLock::new();
+/// Every asset: stylesheet, script, icon, the script of pages that ask for passkeys, in this order.
+pub fn assets() -> &'static [Asset; 4] {
+    static ASSETS: OnceLock<[Asset; 4]> = OnceLock::new();
     ASSETS.get_or_init(|| {
         [
             asset("style", "css", "text/css; charset=utf-8", lean_style(include_str!("../assets/style.css"))),
             asset("script", "js", "text/javascript; charset=utf-8", lean_script(include_str!("../assets/script.js"))),
             asset("icon", "svg", "image/svg+xml", include_str!("../assets/icon.svg").trim().to_owned()),
+            asset("passkey", "js", "text/javascript; charset=utf-8", lean_script(include_str!("../assets/passkey.js"))),
         ]
     })
 }
@@ -95,8 +96,9 @@ mod tests {
         for source in [include_str!("../assets/style.css"), include_str!("../assets/demo.css")] {
             assert!(source.lines().all(|line| !line.contains("/*") || line.starts_with("/*") && line.ends_with("*/")));
         }
-        let script = include_str!("../assets/script.js");
-        assert!(script.lines().all(|line| !line.contains("//") || line.trim().starts_with("// ")));
-        assert!(script.lines().all(|line| line.matches('`').count() % 2 == 0));
+        for script in [include_str!("../assets/script.js"), include_str!("../assets/passkey.js")] {
+            assert!(script.lines().all(|line| !line.contains("// ") || line.trim().starts_with("// ")));
+            assert!(script.lines().all(|line| line.matches('`').count() % 2 == 0));
+        }
     }
 }

@@ -63,15 +63,21 @@ pub(crate) struct Sheet<'a> {
     pub title: &'a str,
     pub failed: bool,
     pub section: Section,
+    /// Brings the script that speaks to the browser about passkeys.
+    pub passkeys: bool,
 }
 
 impl<'a> Sheet<'a> {
     pub(crate) fn new(title: &'a str, failed: bool) -> Self {
-        Self { title, failed, section: Section::Elsewhere }
+        Self { title, failed, section: Section::Elsewhere, passkeys: false }
     }
 
     pub(crate) fn within(self, section: Section) -> Self {
         Self { section, ..self }
+    }
+
+    pub(crate) fn with_passkeys(self) -> Self {
+        Self { passkeys: true, ..self }
     }
 }
 
@@ -84,7 +90,7 @@ impl Frame<'_> {
 
     /// The whole page.
     pub(crate) fn page(&self, sheet: &Sheet<'_>, content: &Markup) -> Markup {
-        let [style, script, icon] = assets();
+        let [style, script, icon, passkey] = assets();
         html! {
             (DOCTYPE)
             html lang="en" {
@@ -97,6 +103,7 @@ impl Frame<'_> {
                     link rel="icon" type="image/svg+xml" href={ (self.assets) "/" (icon.file_name()) };
                     link rel="stylesheet" href={ (self.assets) "/" (style.file_name()) };
                     script defer src={ (self.assets) "/" (script.file_name()) } {}
+                    @if sheet.passkeys { script defer src={ (self.assets) "/" (passkey.file_name()) } {} }
                 }
                 body {
                     a.skip href="#main" { "Skip to the page" }

@@ -18,6 +18,6 @@ pub use self::{
     form::FieldError,
     frame::{Frame, Person, TryingOut},
     mail::MailBody,
-    words::{Alert, Channel, Notice},
+    words::{Alert, Channel, Factor, Notice},
 };
 pub use maud::Markup;

@@ -11,7 +11,7 @@ use maud::{DOCTYPE, html};
 pub use self::{
     confirm::{AddressTaken, ConfirmAddress, ConfirmRegistration},
     reset::ResetLink,
-    security::{FactorOff, FactorOn, PasswordChanged, Recovery, RecoveryCodes},
+    security::{FactorOff, FactorOn, PasskeyCopied, PasswordChanged, Recovery, RecoveryCodes},
 };
 
 /// A mail ready to send, apart from its addresses.

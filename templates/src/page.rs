@@ -6,6 +6,7 @@ pub mod confirm;
 pub mod demo;
 pub mod edit;
 pub mod forgotten;
+pub mod passkey;
 pub mod password;
 pub mod profile;
 pub mod recovery;
@@ -26,6 +27,7 @@ pub use self::{
     demo::Demo,
     edit::EditProfile,
     forgotten::{Forgotten, ForgottenSent},
+    passkey::{EnrolPasskey, PasskeySignIn, RenamePasskey, VerifyPasskey},
     password::ChangePassword,
     profile::Profile,
     recovery::{RecoveryCodes, VerifyRecovery},

@@ -70,6 +70,25 @@ impl Channel {
     }
 }
 
+/// A second factor in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Factor<'a> {
+    /// Codes that travel.
+    Code {
+        /// How.
+        channel: Channel,
+        /// `•••• 42`
+        masked: &'a str,
+    },
+    /// An authenticator app.
+    App,
+    /// A passkey.
+    Passkey {
+        /// What its owner calls it.
+        name: &'a str,
+    },
+}
+
 /// Good or neutral news, shown above the content (`role=status`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice<'a> {
@@ -93,6 +112,12 @@ pub enum Notice<'a> {
     ProfileSaved,
     /// After enrolling.
     FactorOn,
+    /// After adding a passkey.
+    PasskeyAdded,
+    /// After giving a passkey another name.
+    PasskeyRenamed,
+    /// After choosing what is asked first.
+    AskedFirst,
     /// After disabling.
     FactorOff,
     /// After disabling one of several.
@@ -132,8 +157,11 @@ impl Notice<'_> {
                 Self::AddressConfirmed => "Your e-mail is confirmed.",
                 Self::ProfileSaved => "Your profile is saved.",
                 Self::FactorOn => "Two-factor authentication is on. Next time we ask for a code after your password.",
+                Self::PasskeyAdded => "Your passkey is added. Use it instead of your password, or after it.",
+                Self::PasskeyRenamed => "Your passkey has its new name.",
+                Self::AskedFirst => "Next time we ask for that first.",
                 Self::FactorOff => "Two-factor authentication is off. Your password alone signs you in now.",
-                Self::FactorRemoved => "That is off. Your other factor still guards your account.",
+                Self::FactorRemoved => "That is off. Your other factors still guard your account.",
                 Self::StartedAnew => "That sign-in had run out or went on in another tab. Start again here.",
                 Self::ConfirmItsYou => "To change how you sign in, sign in once more.",
                 Self::FactorWanted(Some(to)) => {
@@ -192,6 +220,8 @@ pub enum Alert<'a> {
         /// Tries left.
         left: u32,
     },
+    /// A passkey's answer was not taken.
+    PasskeyFailed,
     /// No more tries with this code.
     CodeSpent {
         /// When a new code may be asked for.
@@ -246,6 +276,7 @@ impl Alert<'_> {
                 Self::WrongCode { left: 0 } => "That code isn't right. Ask for a new one.",
                 Self::WrongCode { left: 1 } => "That code isn't right. 1 try left.",
                 Self::WrongCode { left } => { "That code isn't right. " (left) " tries left." }
+                Self::PasskeyFailed => "That passkey didn't work here. Try again, or sign in another way.",
                 Self::CodeSpent { until } => {
                     "Too many tries. Ask for a new code after " (time::minute(*until)) ", or use another way."
                 }

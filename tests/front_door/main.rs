@@ -25,6 +25,7 @@ mod metrics;
 mod near_cache;
 mod outsiders;
 mod pace;
+mod passkeys;
 mod passwords;
 mod profile;
 mod protocols;

@@ -5,7 +5,11 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::{config::verify::Channel, identity::account::Account, world::UnixMillis};
+use crate::{
+    config::verify::Channel,
+    identity::account::{Account, FactorKind},
+    world::UnixMillis,
+};
 
 /// One object; times are RFC 3339 in UTC.
 pub(super) fn json(account: &Account) -> Value {
@@ -14,7 +18,7 @@ pub(super) fn json(account: &Account) -> Value {
         .iter()
         .map(|factor| {
             json!({
-                "channel": factor.kind.channel().map_or("app", Channel::name),
+                "channel": way(&factor.kind),
                 "to": account.masked(&factor.kind),
                 "since": rfc3339(factor.since),
             })
@@ -34,6 +38,15 @@ pub(super) fn json(account: &Account) -> Value {
         "created_at": rfc3339(account.created_at),
         "last_seen_at": account.last_seen_at.map(rfc3339),
     })
+}
+
+fn way(kind: &FactorKind) -> &'static str {
+    match kind {
+        FactorKind::App { .. } => "app",
+        FactorKind::Passkey { .. } => "passkey",
+        FactorKind::Phone { channel, .. } => channel.name(),
+        FactorKind::Email => Channel::Email.name(),
+    }
 }
 
 /// One line each, in columns.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use totp_rs::{Builder, Secret, Totp};
 use zeroize::Zeroizing;
 
-use super::{Asked, Judged};
+use super::judge::{Judged, Question};
 use crate::{
     identity::{
         Authenticated, Enrolled, Identity, Refusal, Shown,
@@ -96,8 +96,8 @@ impl Identity {
         now: UnixMillis,
     ) -> Result<Enrolled, Refusal> {
         let account = self.current(&enrolment.account, enrolment.generation).await?;
-        let asked = Asked::NewApp { sealed: &enrolment.sealed };
-        Ok(match self.judge(&account, &asked, code, client, now).await? {
+        let question = Question::NewApp { sealed: &enrolment.sealed };
+        Ok(match self.judge(&account, &question, code, client, now).await? {
             Judged::Approved(method) => {
                 let step = self.step(&account.id, &enrolment.sealed, code, now)?.ok_or(Refusal::Stale)?;
                 let kind = FactorKind::App { sealed: enrolment.sealed.clone() };

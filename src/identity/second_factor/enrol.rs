@@ -2,7 +2,11 @@
 
 use templates::mail as words;
 
-use super::{Asked, Judged, destination, number, offered, send};
+use super::{
+    judge::{Judged, Question},
+    send,
+    ways::{destination, number, offered},
+};
 use crate::{
     config::verify::Channel,
     identity::{
@@ -32,7 +36,7 @@ impl Identity {
         now: UnixMillis,
     ) -> Result<Enrolment, Refusal> {
         let account = self.account(account).await?.filter(|account| !account.disabled).ok_or(Refusal::Stale)?;
-        if account.factors.iter().any(|factor| !factor.is_app()) {
+        if account.factors.iter().any(|factor| factor.kind.channel().is_some()) {
             return Err(Refusal::field("phone", "Codes are sent to you already. Disable that first to change it."));
         }
         let kind = kind(&account, country, phone, channel)?;
@@ -115,8 +119,8 @@ impl Identity {
     ) -> Result<Enrolled, Refusal> {
         let account = self.current(&enrolment.account, enrolment.generation).await?;
         let number = enrolment.number.as_deref();
-        let asked = Asked::Sent { number, started: Some(&enrolment.started) };
-        let judged = self.judge(&account, &asked, code, client, now).await?;
+        let question = Question::Sent { number, started: &enrolment.started };
+        let judged = self.judge(&account, &question, code, client, now).await?;
         Ok(match judged {
             Judged::Approved(method) => {
                 self.settle(&account, enrolment.number.as_deref(), enrolment.channel, client);
@@ -156,11 +160,11 @@ impl Identity {
 
     pub(super) fn tell_factor_on(&self, account: &Account, kind: &FactorKind, now: UnixMillis) {
         let settings = &self.inner.settings;
+        let masked = account.masked(kind);
         let body = words::FactorOn {
             site_name: &settings.portal.name,
             first_name: account.greeted(),
-            channel: kind.channel().map(word),
-            masked: &account.masked(kind),
+            factor: words_of(kind, &masked),
             at: now.0,
             forgot: &settings.link("password/forgot"),
         };
@@ -208,6 +212,15 @@ fn beside_the_field(refusal: Refusal) -> Refusal {
             Refusal::field("phone", "Codes can't be sent to this number. Check its digits.")
         }
         other => other,
+    }
+}
+
+fn words_of<'a>(kind: &'a FactorKind, masked: &'a str) -> templates::Factor<'a> {
+    match kind {
+        FactorKind::Phone { channel, .. } => templates::Factor::Code { channel: word(*channel), masked },
+        FactorKind::Email => templates::Factor::Code { channel: templates::Channel::Email, masked },
+        FactorKind::App { .. } => templates::Factor::App,
+        FactorKind::Passkey { name } => templates::Factor::Passkey { name },
     }
 }
 

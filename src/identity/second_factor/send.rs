@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    destination,
     pending::{Claim, Wait},
+    ways::destination,
 };
 use crate::{
     config::verify::Channel,

@@ -36,6 +36,11 @@ struct Stage {
     _folder: tempfile::TempDir,
 }
 
+/// How the code that is asked for travels.
+fn delivery(challenge: &Challenge) -> &Delivery {
+    challenge.asked.delivery().unwrap()
+}
+
 impl Stage {
     async fn new() -> Self {
         let twilio = Twilio::start().await;
@@ -107,11 +112,11 @@ impl Stage {
     }
 
     async fn send(&self, challenge: &mut Challenge, channel: Option<Channel>) -> Result<(), Refusal> {
-        self.identity.send(challenge, channel, &self.client, self.now).await
+        self.identity.begin(challenge, channel, &self.client, self.now).await
     }
 
     async fn answer(&self, challenge: &mut Challenge, code: &str) -> Result<Answered, Refusal> {
-        self.identity.answer(challenge, code, &self.client, self.now).await
+        self.identity.answer(challenge, Answer::Code(code), &self.client, self.now).await
     }
 
     async fn enrol(&self, phone: &str, channel: Channel) -> Result<Enrolment, Refusal> {
@@ -147,7 +152,7 @@ fn fields(refusal: Refusal) -> Vec<FieldError> {
 async fn the_right_code_shows_password_and_message() {
     let mut stage = Stage::with_phone().await;
     let mut challenge = stage.sent().await;
-    assert_eq!(challenge.masked, "•••• 56");
+    assert_eq!(delivery(&challenge).masked, "•••• 56");
     stage.wait(20);
     let code = stage.twilio.code_for(NUMBER).unwrap();
     let spaced = format!(" {}-{} ", &code[..3], &code[3..]);
@@ -159,7 +164,10 @@ async fn the_right_code_shows_password_and_message() {
     ];
     assert_eq!(proof.factors(), shown);
     let check = &stage.twilio.checks()[0];
-    assert_eq!(check.field("VerificationSid"), challenge.started.as_ref().map(|started| &*started.verification));
+    assert_eq!(
+        check.field("VerificationSid"),
+        delivery(&challenge).started.as_ref().map(|started| &*started.verification)
+    );
 }
 
 #[tokio::test]
@@ -236,7 +244,7 @@ async fn sending_again_waits_and_another_way_waits_less() {
     assert_eq!(until(stage.send(&mut challenge, None).await), START.plus(Duration::from_secs(30)));
     stage.send(&mut challenge, Some(Channel::Call)).await.unwrap();
     assert_eq!(until(stage.send(&mut challenge, Some(Channel::Sms)).await), START.plus(Duration::from_secs(10)));
-    assert_eq!(challenge.channel, Channel::Call);
+    assert_eq!(delivery(&challenge).channel, Channel::Call);
     assert_eq!(challenge.resend_at, stage.now.plus(Duration::from_secs(60)));
     assert_eq!(stage.twilio.sends().len(), 2);
     let code = stage.twilio.code_for(NUMBER).unwrap();
@@ -254,8 +262,8 @@ async fn sms_that_cannot_reach_becomes_a_call() {
             stage.twilio.disable_channel("sms");
         }
         let challenge = stage.sent().await;
-        assert!(challenge.fell_back);
-        assert_eq!(challenge.channel, Channel::Call);
+        assert!(delivery(&challenge).fell_back);
+        assert_eq!(delivery(&challenge).channel, Channel::Call);
         let channels: Vec<_> =
             stage.twilio.sends().iter().map(|send| send.field("Channel").unwrap().to_owned()).collect();
         assert_eq!(channels, ["sms", "call"]);
@@ -282,7 +290,7 @@ async fn limits_fraud_and_outages_never_become_a_call() {
         let refused = stage.send(&mut challenge, None).await;
         assert!(matches!(refused, Err(Refusal::Verify(_))), "{fault:?}: {refused:?}");
         assert_eq!(stage.twilio.sends().len(), 1, "{fault:?}");
-        assert!(challenge.started.is_none());
+        assert!(delivery(&challenge).started.is_none());
     }
 }
 
@@ -345,6 +353,6 @@ async fn a_factor_whose_ways_are_gone_is_owed_all_the_same() {
     let stage = Stage::with_phone().await;
     let account = stage.loaded(&stage.account).await;
     let owed = challenge(&account, stage.now, &[]).unwrap();
-    assert!(owed.channels.is_empty() && owed.started.is_none());
+    assert!(delivery(&owed).channels.is_empty() && delivery(&owed).started.is_none());
     assert!(challenge(&Account { factors: Vec::new(), ..account }, stage.now, &Channel::ALL).is_none());
 }

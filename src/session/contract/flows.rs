@@ -3,7 +3,10 @@
 use super::*;
 use crate::{
     config::verify::Channel,
-    identity::{account::AccountId, challenge::Challenge},
+    identity::{
+        account::AccountId,
+        challenge::{Asked, Challenge, Delivery},
+    },
     session::Pending,
     world::UnixMillis,
 };
@@ -11,21 +14,24 @@ use crate::{
 const TEN_MINUTES: Duration = Duration::from_secs(600);
 
 fn pending(return_to: &str) -> Pending {
-    let challenge = Challenge {
-        locale: None,
-        app: false,
-        others: Vec::new(),
-        account: AccountId("ada".into()),
-        password_at: UnixMillis(1),
-        generation: 1,
+    let delivery = Delivery {
         factor: "f".into(),
         masked: "•••• 42".into(),
         channels: vec![Channel::Sms],
         channel: Channel::Sms,
         started: None,
         fell_back: false,
+    };
+    let challenge = Challenge {
+        account: AccountId("ada".into()),
+        password_at: UnixMillis(1),
+        generation: 1,
+        asked: Asked::Code(delivery),
+        others: Vec::new(),
+        aside: None,
         resend_at: UnixMillis(2),
         sends: 1,
+        locale: None,
     };
     Pending::SignIn { challenge: Box::new(challenge), remember: true, return_to: return_to.into() }
 }

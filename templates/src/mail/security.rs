@@ -1,7 +1,7 @@
 //! Mails that tell the owner of a guarded change.
 
 use super::{Letter, MailBody};
-use crate::{Channel, time::exact};
+use crate::{Factor, time::exact};
 
 /// After a change or a reset of the password.
 #[derive(Clone, Copy, Debug)]
@@ -23,10 +23,8 @@ pub struct FactorOn<'a> {
     pub site_name: &'a str,
     /// "Ada"
     pub first_name: &'a str,
-    /// The preferred way; `None` for an authenticator app.
-    pub channel: Option<Channel>,
-    /// `•••• 42`; empty for an authenticator app.
-    pub masked: &'a str,
+    /// What was added.
+    pub factor: Factor<'a>,
     /// Unix milliseconds.
     pub at: i64,
     /// Whole URL of `password/forgot`.
@@ -118,6 +116,45 @@ impl RecoveryCodes<'_> {
     }
 }
 
+/// A passkey's counter went backwards.
+#[derive(Clone, Copy, Debug)]
+pub struct PasskeyCopied<'a> {
+    /// `portal.name`
+    pub site_name: &'a str,
+    /// "Ada"
+    pub first_name: &'a str,
+    /// What its owner calls it.
+    pub name: &'a str,
+    /// Unix milliseconds.
+    pub at: i64,
+    /// Whole URL of `second-factor`.
+    pub security: &'a str,
+}
+
+impl PasskeyCopied<'_> {
+    /// The mail.
+    #[must_use]
+    pub fn body(&self) -> MailBody {
+        Letter {
+            site_name: self.site_name,
+            first_name: self.first_name,
+            subject: format!("A passkey for {} may have been copied", self.site_name),
+            before: vec![format!(
+                "On {} somebody tried to sign in to your account at {} with your passkey \u{201c}{}\u{201d}. It counts backwards, as a copy would, so nobody was let in.",
+                exact(self.at),
+                self.site_name,
+                self.name
+            )],
+            link: ("Your passkeys", self.security),
+            after: vec![
+                "Remove that passkey with the link above, and add a new one.".to_owned(),
+                "If this wasn't you, tell your administrator as well.".to_owned(),
+            ],
+        }
+        .body()
+    }
+}
+
 impl PasswordChanged<'_> {
     /// The mail.
     #[must_use]
@@ -146,23 +183,26 @@ impl FactorOn<'_> {
     /// The mail.
     #[must_use]
     pub fn body(&self) -> MailBody {
-        let code = match self.channel {
-            Some(channel) => format!("that we send {} to {}", channel.by(), self.masked),
-            None => "from the authenticator app that was just added".to_owned(),
+        let asks = match self.factor {
+            Factor::Code { channel, masked } => format!("a code that we send {} to {masked}", channel.by()),
+            Factor::App => "a code from the authenticator app that was just added".to_owned(),
+            Factor::Passkey { name } => {
+                format!("a second factor; the passkey \u{201c}{name}\u{201d} is one, and signs in alone")
+            }
         };
         Letter {
             site_name: self.site_name,
             first_name: self.first_name,
             subject: format!("Two-factor authentication is on for {}", self.site_name),
             before: vec![format!(
-                "Two-factor authentication was enabled for your account at {} on {}. From now on, signing in asks for a code {code}.",
+                "Two-factor authentication was enabled for your account at {} on {}. From now on, signing in asks for {asks}.",
                 self.site_name,
                 exact(self.at),
             )],
             link: ("This wasn't me", self.forgot),
             after: vec![
                 "If this was you, there is nothing to do.".to_owned(),
-                "If this wasn't you, choose a new password with the link above, and tell your administrator: signing in now asks for a code that you do not have.".to_owned(),
+                "If this wasn't you, choose a new password with the link above, and tell your administrator: signing in now asks for something that you do not have.".to_owned(),
             ],
         }
         .body()

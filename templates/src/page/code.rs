@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::{
-    Channel, Frame,
+    Channel, Factor, Frame,
     form::{self, Field, Kind},
     time,
 };
@@ -28,12 +28,10 @@ pub(super) struct CodeEntry<'a> {
 /// Another factor of the account, to choose instead.
 #[derive(Clone, Copy, Debug)]
 pub struct Other<'a> {
-    /// Its id.
-    pub factor: &'a str,
-    /// How its codes travel; `None` for an authenticator app.
-    pub channel: Option<Channel>,
-    /// `•••• 42`; empty for an authenticator app.
-    pub masked: &'a str,
+    /// The value of the form field `factor`.
+    pub name: &'a str,
+    /// What it is.
+    pub factor: Factor<'a>,
 }
 
 /// What stands in for every factor.
@@ -46,12 +44,13 @@ pub(super) fn other_ways(frame: &Frame<'_>, send: &str, others: &[Other<'_>]) ->
     html! {
         @for other in others {
             (form::post(frame, send, &html! {
-                (form::hidden("factor", other.factor))
+                (form::hidden("factor", other.name))
                 button type="submit" {
-                    @match other.channel {
-                        None => "Use your authenticator app",
-                        Some(Channel::Call) => { "Call " (other.masked) }
-                        Some(channel) => { "Send a code " (channel.by()) " to " (other.masked) }
+                    @match other.factor {
+                        Factor::App => "Use your authenticator app",
+                        Factor::Passkey { .. } => "Use a passkey",
+                        Factor::Code { channel: Channel::Call, masked } => { "Call " (masked) }
+                        Factor::Code { channel, masked } => { "Send a code " (channel.by()) " to " (masked) }
                     }
                 }
             }))

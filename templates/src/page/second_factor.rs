@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use maud::{Escaper, Markup, PreEscaped, html};
 
-use super::code::CodeEntry;
+use super::code::{CodeEntry, Other};
 use crate::{
-    Alert, Channel, FieldError, Frame, Notice,
+    Alert, Channel, Factor, FieldError, Frame, Notice,
     form::{self, Field, Kind},
     frame::{Section, Sheet, notice},
     time,
@@ -17,31 +17,43 @@ use crate::{
 pub struct FactorLine<'a> {
     /// Its id.
     pub id: &'a str,
-    /// The preferred way; `None` for an authenticator app.
-    pub channel: Option<Channel>,
-    /// `•••• 42`; empty for an authenticator app.
-    pub masked: &'a str,
+    /// What it is.
+    pub factor: Factor<'a>,
     /// Unix milliseconds.
     pub since: i64,
+    /// When a passkey was last shown, unix milliseconds.
+    pub last_used: Option<i64>,
 }
 
 impl FactorLine<'_> {
     /// How, and since when, with *Disable*.
     pub(crate) fn render(&self, frame: &Frame<'_>) -> Markup {
         let disable = format!("second-factor/disable?factor={}", form::query_value(self.id));
+        let rename = format!("second-factor/passkey?factor={}", form::query_value(self.id));
         html! {
             span.mark.good { "on" }
-            " " (self.words()) ", since " (time::day(self.since)) ". "
-            a href=(frame.to(&disable)) { "Disable" span.aside { @if self.channel.is_some() { " these codes" } @else { " the authenticator app" } } }
+            " " (self.words()) ", since " (time::day(self.since))
+            @if let Some(used) = self.last_used { ", last used " (time::day(used)) }
+            ". "
+            @match self.factor {
+                Factor::Code { .. } => { a href=(frame.to(&disable)) { "Disable" span.aside { " these codes" } } }
+                Factor::App => { a href=(frame.to(&disable)) { "Disable" span.aside { " the authenticator app" } } }
+                Factor::Passkey { name } => {
+                    a href=(frame.to(&rename)) { "Rename" span.aside { " the passkey " (name) } }
+                    " "
+                    a href=(frame.to(&disable)) { "Remove" span.aside { " the passkey " (name) } }
+                }
+            }
         }
     }
 
     /// "Codes by SMS to •••• 42"
     fn words(&self) -> Markup {
         html! {
-            @match self.channel {
-                Some(channel) => { "Codes " (channel.by()) " to " strong { (self.masked) } }
-                None => { "Codes of your " strong { "authenticator app" } }
+            @match self.factor {
+                Factor::Code { channel, masked } => { "Codes " (channel.by()) " to " strong { (masked) } }
+                Factor::App => { "Codes of your " strong { "authenticator app" } }
+                Factor::Passkey { name } => { "Passkey " strong { (name) } }
             }
         }
     }
@@ -58,6 +70,10 @@ pub struct SecondFactor<'a> {
     pub codes: bool,
     /// Whether authenticator apps can be enabled here.
     pub apps: bool,
+    /// Whether (another) passkey can be added here.
+    pub passkeys: bool,
+    /// What may be asked first, when there are several ways; what is asked first now stands first.
+    pub ways: &'a [Other<'a>],
     /// How many recovery codes are left; `None` where there is nothing they could stand in for.
     pub recovery: Option<u32>,
     /// What just happened, or why this page.
@@ -72,20 +88,24 @@ impl SecondFactor<'_> {
     pub fn render(&self) -> Markup {
         let frame = &self.frame;
         // One of each.
-        let app = self.apps && self.factors.iter().all(|factor| factor.channel.is_some());
-        let codes = self.codes && self.factors.iter().all(|factor| factor.channel.is_none());
+        let has = |kind: fn(Factor<'_>) -> bool| self.factors.iter().any(|line| kind(line.factor));
+        let app = self.apps && !has(|factor| factor == Factor::App);
+        let codes = self.codes && !has(|factor| matches!(factor, Factor::Code { .. }));
+        let none = self.factors.is_empty();
         frame.page(&Sheet::new("Security", self.alert.is_some()).within(Section::Security), &html! {
             h1 { "Two-factor authentication" }
             (notice(self.notice))
             (form::above(self.alert, &[]))
-            p { "After your password, we ask for a code that only you can have. A stolen password alone then opens nothing." }
+            p { "After your password, we ask for something that only you can have. A stolen password alone then opens nothing." }
             @for factor in self.factors { div.row { (factor.render(frame)) } }
-            @if app || codes {
+            @if self.ways.len() > 1 { (asked_first(frame, self.ways)) }
+            @if app || codes || self.passkeys {
                 div.actions {
-                    @if app { a.button.primary[self.factors.is_empty()] href=(frame.to("second-factor/app")) { "Add an authenticator app" } }
-                    @if codes { a.button.primary[self.factors.is_empty() && !app] href=(frame.to("second-factor/phone")) { "Get codes by phone or e-mail" } }
+                    @if self.passkeys { a.button.primary[none] href=(frame.to("second-factor/passkey")) { "Add a passkey" } }
+                    @if app { a.button.primary[none && !self.passkeys] href=(frame.to("second-factor/app")) { "Add an authenticator app" } }
+                    @if codes { a.button.primary[none && !app && !self.passkeys] href=(frame.to("second-factor/phone")) { "Get codes by phone or e-mail" } }
                 }
-            } @else if self.factors.is_empty() {
+            } @else if none {
                 p.hint { "It can't be enabled on this site yet. Ask your administrator." }
             }
             @if let Some(left) = self.recovery { (recovery(frame, left)) }
@@ -95,6 +115,28 @@ impl SecondFactor<'_> {
                 a href=(frame.to("profile")) { "Back to profile" }
             }
         })
+    }
+}
+
+/// Which way is asked first, and the buttons to change it.
+fn asked_first(frame: &Frame<'_>, ways: &[Other<'_>]) -> Markup {
+    let word = |factor: Factor<'_>| match factor {
+        Factor::Code { .. } => "codes",
+        Factor::App => "the app",
+        Factor::Passkey { .. } => "a passkey",
+    };
+    html! {
+        @if let Some((first, rest)) = ways.split_first() {
+            p { "At sign-in we ask for " strong { (word(first.factor)) } " first." }
+            div.actions {
+                @for way in rest {
+                    (form::post(frame, "second-factor/first", &html! {
+                        (form::hidden("factor", way.name))
+                        button type="submit" { "Ask for " (word(way.factor)) " first" }
+                    }))
+                }
+            }
+        }
     }
 }
 
@@ -360,7 +402,7 @@ impl DisableFactor<'_> {
                 h1 { "Disable " span.whole { "two-factor" } " authentication" }
                 p { (self.factor.words())
                     @if self.last { " will no longer be asked for: your password alone will sign you in." }
-                    @else { " will no longer be asked for. Your other factor will." }
+                    @else { " will no longer be asked for. Your other factors will." }
                     " Your other devices will be signed out." }
                 (form::above(self.alert, &[]))
                 (form::post(frame, "second-factor/disable", &fields))

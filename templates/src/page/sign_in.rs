@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 
+use super::passkey::PasskeySignIn;
 use crate::{
     Alert, Frame, Notice,
     form::{self, Field, Kind},
@@ -28,6 +29,8 @@ pub struct SignIn<'a> {
     pub remember_for: Option<Duration>,
     /// Whether "Create account" is offered.
     pub can_register: bool,
+    /// For signing in by a passkey alone; `None` where that is not offered.
+    pub passkey: Option<PasskeySignIn<'a>>,
     /// Why this page, if there is a reason.
     pub notice: Option<Notice<'a>>,
     /// Why the form came back.
@@ -50,14 +53,16 @@ impl SignIn<'_> {
             }
             (form::submit("Sign in"))
         };
+        let sheet = Sheet::new("Sign in", self.alert.is_some());
         frame.page(
-            &Sheet::new("Sign in", self.alert.is_some()),
+            &if self.passkey.is_some() { sheet.with_passkeys() } else { sheet },
             &html! {
                 h1 { "Sign in to " (frame.site_name) }
                 @if let Some(to) = self.to_label { p.lead { "to continue to " (to) } }
                 (notice(self.notice))
                 (form::above(self.alert, &[]))
                 (form::post(frame, "login", &fields))
+                @if let Some(passkey) = self.passkey { (passkey.render(frame, self.return_to)) }
                 p.links {
                     a href=(frame.to("password/forgot")) { "Forgot password?" }
                     @if self.can_register { a href=(frame.to("register")) { "Create account" } }

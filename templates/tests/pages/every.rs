@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use templates::{Alert, Channel, FieldError, Frame, Markup, Notice, Person, TryingOut, page::*};
+use templates::{Alert, Channel, Factor, FieldError, Frame, Markup, Notice, Person, TryingOut, page::*};
 
 /// The texts that people or the outside supply.
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +84,7 @@ fn entrance(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
         remember: false,
         remember_for: Some(Duration::from_secs(2_592_000)),
         can_register: true,
+        passkey: Some(PasskeySignIn { options: OPTIONS, ceremony: t.token }),
         notice: None,
         alert: None,
     };
@@ -133,7 +134,14 @@ fn entrance(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
         ),
         (
             "verify-or-app",
-            Verify { others: &[Other { factor: t.token, channel: None, masked: "" }], ..verify }.render(),
+            Verify {
+                others: &[
+                    Other { name: t.token, factor: Factor::App },
+                    Other { name: "passkey", factor: Factor::Passkey { name: "" } },
+                ],
+                ..verify
+            }
+            .render(),
         ),
         (
             "verify-recovery",
@@ -144,15 +152,34 @@ fn entrance(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
             "verify-app-or-code",
             VerifyApp {
                 frame,
-                others: &[Other { factor: t.token, channel: Some(Channel::Sms), masked: t.masked }],
+                others: &[Other { name: t.token, factor: Factor::Code { channel: Channel::Sms, masked: t.masked } }],
                 start_over: "login",
                 alert: Some(Alert::WrongCode { left: 3 }),
             }
             .render(),
         ),
+        (
+            "verify-passkey",
+            VerifyPasskey {
+                frame,
+                options: Some(OPTIONS),
+                others: &[Other { name: t.token, factor: Factor::App }],
+                start_over: "login",
+                alert: Some(Alert::PasskeyFailed),
+            }
+            .render(),
+        ),
+        (
+            "verify-no-passkey",
+            VerifyPasskey { frame, options: None, others: &[], start_over: "login", alert: None }.render(),
+        ),
         ("signed-out", SignOut { frame, alert: None }.render()),
     ]
 }
+
+/// As the library writes them.
+const OPTIONS: &str =
+    r#"{"challenge":"c2VjcmV0","rpId":"localhost","allowCredentials":[],"userVerification":"required"}"#;
 
 fn newcomers(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
     let frame = frame(t);
@@ -213,7 +240,12 @@ fn newcomers(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
 
 fn members(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
     let frame = Frame { person: Some(Person { name: t.called }), ..frame(t) };
-    let factor = FactorLine { id: t.token, channel: Some(Channel::Sms), masked: t.masked, since: NOW - 86_400_000 };
+    let factor = FactorLine {
+        id: t.token,
+        factor: Factor::Code { channel: Channel::Sms, masked: t.masked },
+        since: NOW - 86_400_000,
+        last_used: None,
+    };
     let about_errors =
         [FieldError { field: "about_me", message: t.error }, FieldError { field: "username", message: t.error }];
     let profile = Profile {
@@ -268,8 +300,13 @@ fn members(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
 
 fn guarding(t: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, Markup)> {
     let frame = Frame { person: Some(Person { name: t.called }), ..frame(t) };
-    let factor = FactorLine { id: t.token, channel: Some(Channel::Sms), masked: t.masked, since: NOW - 86_400_000 };
-    let app = FactorLine { channel: None, masked: "", ..factor };
+    let factor = FactorLine {
+        id: t.token,
+        factor: Factor::Code { channel: Channel::Sms, masked: t.masked },
+        since: NOW - 86_400_000,
+        last_used: None,
+    };
+    let app = FactorLine { factor: Factor::App, ..factor };
     let enrol_app = EnrolApp {
         frame,
         path: "M0 0h7v1h-7zM8 0h1v1h-1zM0 6h7v1h-7z",
@@ -311,8 +348,25 @@ fn guarding(t: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, Marku
         notice: None,
         alert: None,
     };
-    let security =
-        SecondFactor { frame, factors: &[], codes: true, apps: true, recovery: None, notice: None, alert: None };
+    let security = SecondFactor {
+        frame,
+        factors: &[],
+        codes: true,
+        apps: true,
+        passkeys: true,
+        ways: &[],
+        recovery: None,
+        notice: None,
+        alert: None,
+    };
+    let passkey = FactorLine { factor: Factor::Passkey { name: t.name }, last_used: Some(NOW), ..factor };
+    let ways = [
+        Other { name: "passkey", factor: Factor::Passkey { name: "" } },
+        Other { name: t.token, factor: Factor::App },
+        Other { name: t.token, factor: Factor::Code { channel: Channel::Sms, masked: t.masked } },
+    ];
+    let name_errors = [FieldError { field: "name", message: t.error }];
+    let enrol_passkey = EnrolPasskey { frame, options: OPTIONS, name: t.name, alert: None };
     vec![
         ("security", SecondFactor { notice: Some(Notice::FactorWanted(Some(t.place))), ..security }.render()),
         ("security-on", SecondFactor { factors: &[factor], ..security }.render()),
@@ -322,6 +376,17 @@ fn guarding(t: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, Marku
         (
             "recovery-fresh",
             RecoveryCodes { frame, left: 10, codes: &["abcd-efgh-ijkl-mnop"; 10], alert: None }.render(),
+        ),
+        ("security-all", SecondFactor { factors: &[factor, app, passkey, passkey], ways: &ways, ..security }.render()),
+        ("passkey", enrol_passkey.render()),
+        ("passkey-wrong", EnrolPasskey { alert: Some(Alert::PasskeyFailed), ..enrol_passkey }.render()),
+        (
+            "passkey-rename",
+            RenamePasskey { frame, factor: t.token, name: t.name, errors: &name_errors, alert: None }.render(),
+        ),
+        (
+            "disable-passkey",
+            DisableFactor { frame, factor: passkey, last: false, username: t.username, alert: None }.render(),
         ),
         ("security-both", SecondFactor { factors: &[factor, app], ..security }.render()),
         ("app", enrol_app.render()),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use every::{NOW, Texts, pages};
 use templates::{
-    Channel, assets, mail,
+    Channel, Factor, assets, mail,
     page::{Country, Demo},
 };
 
@@ -280,10 +280,17 @@ fn mails(site_name: &str) -> Vec<templates::MailBody> {
         mail::ResetLink { site_name, first_name, username: "ada", link, lives }.body(),
         mail::PasswordChanged { site_name, first_name, at: NOW, forgot: link }.body(),
         mail::FactorOn {
-            site_name, first_name, channel: Some(Channel::Sms), masked: "•••• 42", at: NOW, forgot: link
+            site_name,
+            first_name,
+            factor: Factor::Code { channel: Channel::Sms, masked: "•••• 42" },
+            at: NOW,
+            forgot: link,
         }
         .body(),
-        mail::FactorOn { site_name, first_name, channel: None, masked: "", at: NOW, forgot: link }.body(),
+        mail::FactorOn { site_name, first_name, factor: Factor::App, at: NOW, forgot: link }.body(),
+        mail::FactorOn { site_name, first_name, factor: Factor::Passkey { name: site_name }, at: NOW, forgot: link }
+            .body(),
+        mail::PasskeyCopied { site_name, first_name, name: site_name, at: NOW, security: link }.body(),
         mail::RecoveryCodes { site_name, first_name, what: mail::Recovery::Made, at: NOW, forgot: link }.body(),
         mail::RecoveryCodes { site_name, first_name, what: mail::Recovery::Used { left: 1 }, at: NOW, forgot: link }
             .body(),

@@ -153,6 +153,28 @@ impl Window {
         cdp.send_raw("Emulation.clearDeviceMetricsOverride", serde_json::json!({})).await.unwrap();
     }
 
+    /// Plugs in a virtual authenticator: a device that keeps passkeys and verifies its user. Its name.
+    pub async fn authenticator(&self) -> String {
+        let cdp = self.driver.cdp();
+        cdp.send_raw("WebAuthn.enable", serde_json::json!({})).await.unwrap();
+        let options = serde_json::json!({ "options": {
+            "protocol": "ctap2",
+            "transport": "internal",
+            "hasResidentKey": true,
+            "hasUserVerification": true,
+            "isUserVerified": true,
+            "automaticPresenceSimulation": true,
+        } });
+        let added = cdp.send_raw("WebAuthn.addVirtualAuthenticator", options).await.unwrap();
+        added["authenticatorId"].as_str().unwrap().to_owned()
+    }
+
+    /// Whether the authenticator's user touches it whenever it is asked.
+    pub async fn answers_by_itself(&self, authenticator: &str, enabled: bool) {
+        let wish = serde_json::json!({ "authenticatorId": authenticator, "enabled": enabled });
+        self.driver.cdp().send_raw("WebAuthn.setAutomaticPresenceSimulation", wish).await.unwrap();
+    }
+
     async fn resize(&self, width: u32) {
         let size = serde_json::json!({ "width": width, "height": 780, "deviceScaleFactor": 1, "mobile": false });
         self.driver.cdp().send_raw("Emulation.setDeviceMetricsOverride", size).await.unwrap();

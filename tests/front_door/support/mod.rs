@@ -5,6 +5,7 @@ pub mod client;
 pub mod clock;
 pub mod frames;
 pub mod html;
+pub mod key;
 pub mod mailbox;
 pub mod people;
 pub mod program;
