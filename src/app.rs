@@ -77,12 +77,13 @@ pub fn serve(mut config: Config) -> Result<(), ServeError> {
     let listener = Listener::bind(&config.listen, &config.limits).map_err(ServeError::Setup)?;
     settle_port(&mut config, &listener);
     let signals = service.block_on(async { Signals::listen() })?;
-    let rooms = service.block_on(Rooms::open(&config, &secret, service.handle().clone(), clock, entropy))?;
+    let rooms = service.block_on(Rooms::open(&config, &secret, service.handle().clone(), clock.clone(), entropy))?;
     welcome::print(&config, &listener, operations.address());
     let drain = service.spawn(start::migrate_then(rooms.identity.clone(), config.portal.clone(), {
         let (identity, sessions, assertions) =
             (rooms.identity.clone(), rooms.sessions.clone(), rooms.assertions.clone());
-        async { tokio::join!(outbox::drain(identity, sessions), assertions.keep()).0 }
+        let trail = identity.clone().keep_trail(clock.clone());
+        async { tokio::join!(outbox::drain(identity, sessions), assertions.keep(), trail).0 }
     }));
     service.spawn(rooms.upstreams.clone().check());
     service.spawn(operations.run(rooms.clone(), listener.connections(), signals.clone()));

@@ -4,7 +4,7 @@
 //! fault a refusal is. Answers never tell whether an account exists.
 //!
 //! Its methods stand where their subject is: `sign_in`, `register`, `address`, `setup`, `reset`, `profile`,
-//! `second_factor`, `people` (the command line), `outbox`. SQL is in `ledger` only. OWASP Authentication, Password Storage and Forgot
+//! `second_factor`, `people` (the command line), `outbox`, `trail`. SQL is in `ledger` only. OWASP Authentication, Password Storage and Forgot
 //! Password Cheat Sheets; NIST SP 800-63B-4.
 
 pub mod account;
@@ -29,11 +29,14 @@ mod setup;
 mod sign_in;
 pub mod throttle;
 mod token;
+pub mod trail;
 
 #[cfg(test)]
 mod contract;
 
 use std::sync::Arc;
+
+use ipnet::IpNet;
 
 pub use self::second_factor::{
     Answer, AppEnrolment, AppSecret, MOST_PASSKEYS, PasskeyEnrolment, PasskeyLine, PasskeySignIn, Passkeys,
@@ -111,6 +114,8 @@ pub struct Settings {
 #[derive(Clone, Debug)]
 pub struct Identity {
     inner: Arc<Inner>,
+    /// From where it is asked, where that is known: for the trail.
+    network: Option<IpNet>,
 }
 
 /// What every part of the room works with.
@@ -129,6 +134,7 @@ struct Inner {
     entropy: Entropy,
     /// When each account's `last_seen_at` was last written by this process.
     seen: quick_cache::sync::Cache<AccountId, UnixMillis>,
+    trail: trail::Waiting,
     measures: metrics::Accounts,
 }
 
@@ -140,7 +146,7 @@ impl Identity {
         let hasher = Hasher::new(&settings.password);
         let seen = quick_cache::sync::Cache::new(SEEN_REMEMBERED);
         let throttle = Throttle::default();
-        let (pending, tries) = Default::default();
+        let (pending, tries, trail) = Default::default();
         Self {
             inner: Arc::new(Inner {
                 ledger,
@@ -153,8 +159,10 @@ impl Identity {
                 tries,
                 entropy,
                 seen,
+                trail,
                 measures: metrics::Accounts::default(),
             }),
+            network: None,
         }
     }
 
@@ -180,8 +188,14 @@ impl Identity {
         Ok(self.inner.ledger.db().ready().await?)
     }
 
-    /// Closes the database: at the end of the program.
+    /// Writes what waits, and closes the database: at the end of the program.
     pub async fn close(&self) {
+        if let Err(error) = self.write_trail().await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the last entries of the trail are in the log only"
+            );
+        }
         self.inner.ledger.db().close().await;
     }
 

@@ -12,6 +12,7 @@ use super::{
     ledger::{Carry, Purpose},
     outbox::RowId,
     throttle, token,
+    trail::Event,
 };
 use crate::{inbound::Client, world::UnixMillis};
 
@@ -56,7 +57,7 @@ impl Identity {
         let id = AccountId(holder.into());
         ledger.load(&mut tx, &id).await?.filter(|owner| !owner.disabled).ok_or(Refusal::DeadLink)?;
         ledger.set_confirmed(&mut tx, &id).await?;
-        let (owner, row) = self.guarded(tx, &id, Carry::Rewrite, now).await?;
+        let (owner, row) = self.guarded_as(tx, self.entry(Event::EmailConfirmed, &id, now), Carry::Rewrite).await?;
         Ok((owner.id, row))
     }
 

@@ -4,6 +4,7 @@ mod guards;
 mod links;
 mod register;
 mod sign_in;
+mod trail;
 
 use std::{
     path::{Path, PathBuf},

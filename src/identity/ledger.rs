@@ -7,6 +7,7 @@ mod names;
 mod passkeys;
 mod recovery;
 mod registrations;
+mod trail;
 
 use super::{
     account::{Account, AccountId, Factor, FactorKind},

@@ -13,6 +13,7 @@ use super::{
     names::{Email, Identifier, Username, canonical_identifier},
     outbox::RowId,
     register::{NAME_TAKEN, blank},
+    trail::{Actor, Entry, Event},
 };
 use crate::{storage::Tx, world::UnixMillis};
 
@@ -75,7 +76,7 @@ impl Identity {
         };
         ledger.insert(&mut tx, &account, person.email.key(), &hash).await?;
         ledger.drop_registrations(&mut tx, person.email.key(), person.username.as_str()).await?;
-        tx.commit().await?;
+        self.recorded(tx, self.by_operator(Event::Added, &account.id, now)).await?;
         Ok(account)
     }
 
@@ -110,7 +111,7 @@ impl Identity {
         let mut tx = self.inner.ledger.db().write().await?;
         self.spare_last_administrator(&mut tx, id).await?;
         self.inner.ledger.set_disabled(&mut tx, id, true).await?;
-        Ok(self.guarded(tx, id, Carry::End, now).await?.1)
+        Ok(self.guarded_as(tx, self.by_operator(Event::Disabled, id, now), Carry::End).await?.1)
     }
 
     /// Lets a disabled person sign in again.
@@ -120,7 +121,7 @@ impl Identity {
     pub async fn enable(&self, id: &AccountId, now: UnixMillis) -> Result<RowId, Refusal> {
         let mut tx = self.inner.ledger.db().write().await?;
         self.inner.ledger.set_disabled(&mut tx, id, false).await?;
-        Ok(self.guarded(tx, id, Carry::Rewrite, now).await?.1)
+        Ok(self.guarded_as(tx, self.by_operator(Event::Enabled, id, now), Carry::Rewrite).await?.1)
     }
 
     /// Deletes an account and ends its sessions. Nobody else ever gets its username.
@@ -133,7 +134,7 @@ impl Identity {
         self.spare_last_administrator(&mut tx, id).await?;
         ledger.delete(&mut tx, id).await?;
         let row = ledger.post(&mut tx, id, Carry::End, now).await?;
-        tx.commit().await?;
+        self.recorded(tx, self.by_operator(Event::Deleted, id, now)).await?;
         Ok(row)
     }
 
@@ -151,7 +152,8 @@ impl Identity {
         let hash = self.new_hash(&owner, password, password).await?;
         let mut tx = self.inner.ledger.db().write().await?;
         self.inner.ledger.set_password(&mut tx, id, &hash).await?;
-        let (owner, row) = self.guarded(tx, id, Carry::End, now).await?;
+        let entry = self.by_operator(Event::PasswordSet, id, now);
+        let (owner, row) = self.guarded_as(tx, entry, Carry::End).await?;
         self.tell_password_changed(&owner, now);
         Ok(row)
     }
@@ -163,7 +165,8 @@ impl Identity {
     pub async fn reset_factors(&self, id: &AccountId, now: UnixMillis) -> Result<RowId, Refusal> {
         let mut tx = self.inner.ledger.db().write().await?;
         self.inner.ledger.remove_factors(&mut tx, id).await?;
-        let (owner, row) = self.guarded(tx, id, Carry::End, now).await?;
+        let entry = self.by_operator(Event::FactorsReset, id, now);
+        let (owner, row) = self.guarded_as(tx, entry, Carry::End).await?;
         let settings = &self.inner.settings;
         let body = words::FactorOff {
             site_name: &settings.portal.name,
@@ -190,7 +193,13 @@ impl Identity {
             self.spare_last_administrator(&mut tx, id).await?;
         }
         self.inner.ledger.set_groups(&mut tx, id, &groups).await?;
-        Ok(self.guarded(tx, id, Carry::Rewrite, now).await?.1)
+        let named: String = groups.join(" ").chars().take(LONGEST_DETAIL).collect();
+        let entry = self.by_operator(Event::GroupsSet, id, now).with(named);
+        Ok(self.guarded_as(tx, entry, Carry::Rewrite).await?.1)
+    }
+
+    fn by_operator(&self, event: Event, id: &AccountId, now: UnixMillis) -> Entry {
+        self.entry(event, id, now).by(Actor::Operator)
     }
 
     /// Refuses when this account is the only one left that can administrate. Two such changes at once cannot both pass:
@@ -235,3 +244,6 @@ fn judge_groups(typed: &[String]) -> Result<Vec<String>, Refusal> {
     groups.dedup();
     Ok(groups)
 }
+
+/// Characters of group names that an entry of the trail holds.
+const LONGEST_DETAIL: usize = 400;

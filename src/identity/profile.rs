@@ -12,6 +12,7 @@ use super::{
     names::Username,
     outbox::RowId,
     register::NAME_TAKEN,
+    trail::{self, Event},
 };
 use crate::{storage::Tx, world::UnixMillis};
 
@@ -55,7 +56,8 @@ impl Identity {
         let mut tx = ledger.db().write().await?;
         self.current_in(&mut tx, id, generation).await?;
         ledger.add_factor(&mut tx, id, factor).await?;
-        self.guarded(tx, id, Carry::Keep(keep), now).await
+        let entry = self.entry(Event::FactorAdded, id, now).with(trail::kind(&factor.kind));
+        self.guarded_as(tx, entry, Carry::Keep(keep)).await
     }
 
     /// Turns a factor off: other sessions than `keep` (a `sid`) end. Answers the account as it stands then.
@@ -72,9 +74,11 @@ impl Identity {
     ) -> Result<(Account, RowId), Refusal> {
         let ledger = &self.inner.ledger;
         let mut tx = ledger.db().write().await?;
-        self.current_in(&mut tx, id, generation).await?;
+        let account = self.current_in(&mut tx, id, generation).await?;
         ledger.remove_factor(&mut tx, id, factor).await?;
-        self.guarded(tx, id, Carry::Keep(keep), now).await
+        let kind = account.factors.iter().find(|own| own.id == factor).map(|own| trail::kind(&own.kind));
+        let entry = self.entry(Event::FactorRemoved, id, now).with(kind.unwrap_or_default());
+        self.guarded_as(tx, entry, Carry::Keep(keep)).await
     }
 
     /// Ends every session but `keep` (a `sid`), and every sign-in under way.
@@ -83,7 +87,7 @@ impl Identity {
     /// [`Refusal::Stale`] when the account is gone; [`Refusal::Store`].
     pub async fn end_other_sessions(&self, id: &AccountId, keep: &str, now: UnixMillis) -> Result<RowId, Refusal> {
         let tx = self.inner.ledger.db().write().await?;
-        Ok(self.guarded(tx, id, Carry::Keep(Some(keep)), now).await?.1)
+        Ok(self.guarded_as(tx, self.entry(Event::OthersEnded, id, now), Carry::Keep(Some(keep))).await?.1)
     }
 
     /// The end of every guarded change: generation, outbox row, commit.
@@ -150,7 +154,7 @@ impl Identity {
             ..account
         };
         ledger.rewrite(&mut tx, &account).await?;
-        Ok(self.guarded(tx, id, Carry::Rewrite, now).await?.1)
+        Ok(self.guarded_as(tx, self.entry(Event::ProfileChanged, id, now), Carry::Rewrite).await?.1)
     }
 
     /// The username after an edit. The old one stays the account's own: upstreams may still know it.
@@ -201,7 +205,8 @@ impl Identity {
         let mut tx = ledger.db().write().await?;
         self.current_in(&mut tx, &owner.id, owner.generation).await?;
         ledger.set_password(&mut tx, &owner.id, &hash).await?;
-        let (owner, row) = self.guarded(tx, &owner.id, Carry::Keep(keep), now).await?;
+        let entry = self.entry(Event::PasswordChanged, &owner.id, now);
+        let (owner, row) = self.guarded_as(tx, entry, Carry::Keep(keep)).await?;
         self.tell_password_changed(&owner, now);
         Ok((Authenticated::new(owner, shown), row))
     }

@@ -15,6 +15,7 @@ use super::{
     names::{Email, Identifier, Username},
     throttle::Purpose,
     token,
+    trail::Event,
 };
 use crate::{inbound::Client, storage::Tx, world::UnixMillis};
 
@@ -83,7 +84,7 @@ impl Identity {
         let account = Account { email_confirmed: true, ..blank(self.fresh_id(now)?, &waiting, now) };
         ledger.insert(&mut tx, &account, key, &waiting.password_hash).await?;
         ledger.drop_registrations(&mut tx, key, name).await?;
-        tx.commit().await?;
+        self.recorded(tx, self.entry(Event::Registered, &account.id, now)).await?;
         Ok(account)
     }
 
@@ -144,7 +145,7 @@ impl Identity {
         let account = blank(self.fresh_id(now)?, &waiting, now);
         ledger.insert(&mut tx, &account, person.email.key(), hash).await?;
         ledger.drop_registrations(&mut tx, person.email.key(), person.username.as_str()).await?;
-        tx.commit().await?;
+        self.recorded(tx, self.entry(Event::Registered, &account.id, now)).await?;
         // Nothing is confirmed, but without confirmation the operator vouches.
         Ok(Account { email_confirmed: true, ..account })
     }

@@ -15,6 +15,7 @@ use super::{
     outbox,
     password::own_words,
     throttle, token,
+    trail::Event,
 };
 use crate::{inbound::Client, world::UnixMillis};
 
@@ -29,7 +30,7 @@ impl Identity {
         let ledger = &self.inner.ledger;
         let found = ledger.find(&mut ledger.db().read().await?, Identifier::Email(email.key())).await?;
         if let Some(found) = found {
-            let identity = self.clone();
+            let identity = self.for_client(client);
             // After the answer: writing the link and the mail takes time that must not show, nor compete with the answer.
             tokio::spawn(async move {
                 tokio::time::sleep(ANSWERED).await;
@@ -37,6 +38,8 @@ impl Identity {
                     tracing::warn!(error = &error as &dyn std::error::Error, "a reset link was not sent");
                 }
             });
+        } else {
+            self.log_unknown_reset(client);
         }
         Ok(())
     }
@@ -70,7 +73,7 @@ impl Identity {
         let id = AccountId(holder.into());
         let owner = ledger.load(&mut tx, &id).await?.filter(|owner| !owner.disabled).ok_or(Refusal::DeadLink)?;
         ledger.set_password(&mut tx, &owner.id, &hash).await?;
-        let (owner, row) = self.guarded(tx, &id, Carry::End, now).await?;
+        let (owner, row) = self.guarded_as(tx, self.entry(Event::PasswordReset, &id, now), Carry::End).await?;
         self.tell_password_changed(&owner, now);
         Ok(row)
     }
@@ -109,7 +112,7 @@ impl Identity {
         let mut tx = ledger.db().write().await?;
         let Some(owner) = ledger.load(&mut tx, id).await?.filter(|owner| !owner.disabled) else { return Ok(()) };
         ledger.put_link(&mut tx, Purpose::Reset, &id.0, &token.hash, now, now.plus(RESET_LIVES)).await?;
-        tx.commit().await?;
+        self.recorded(tx, self.entry(Event::ResetAsked, id, now)).await?;
         let settings = &self.inner.settings;
         let body = words::ResetLink {
             site_name: &settings.portal.name,

@@ -206,6 +206,7 @@ impl Identity {
             Answer::Credential(credential) => self.judge_credential(challenge, credential, now).await,
         };
         self.inner.measures.codes.count(result(&answered));
+        self.note_answer(&challenge.account, &answered, client, now);
         answered
     }
 

@@ -7,6 +7,7 @@ use super::{
     ledger::{self, Registration},
     register::blank,
     token,
+    trail::Event,
 };
 use crate::{inbound::Client, world::UnixMillis};
 
@@ -33,7 +34,7 @@ impl Identity {
         &self,
         token: &str,
         new: NewAccount,
-        _client: &Client,
+        client: &Client,
         now: UnixMillis,
     ) -> Result<Account, Refusal> {
         let token_hash = token::hash(token)?;
@@ -61,7 +62,8 @@ impl Identity {
         };
         ledger.insert(&mut tx, &account, person.email.key(), &hash).await?;
         ledger.drop_registrations(&mut tx, person.email.key(), person.username.as_str()).await?;
-        tx.commit().await?;
+        let entry = self.for_client(client).entry(Event::SetupUsed, &account.id, now);
+        self.recorded(tx, entry).await?;
         Ok(account)
     }
 

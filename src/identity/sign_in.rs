@@ -14,6 +14,7 @@ use super::{
     password::normal,
     second_factor,
     throttle::Purpose,
+    trail,
 };
 use crate::{inbound::Client, telemetry::metrics::SignInResult, world::UnixMillis};
 
@@ -60,7 +61,9 @@ impl Identity {
         let canonical = canonical_identifier(identifier);
         let candidates = self.candidates(&canonical, now).await?;
         let subject = candidates.account.as_ref().map_or(canonical.as_str(), |found| &found.id).to_owned();
-        let account = self.throttled(&subject, client, now, self.first_step(&place, candidates, password)).await?;
+        let known = candidates.account.as_ref().map(|found| AccountId(found.id.as_str().into()));
+        let judged = self.throttled(&subject, client, now, self.first_step(&place, candidates, password)).await;
+        let account = self.noted(judged, known.as_ref(), client, now)?;
         let channels = self.channels();
         Ok(match second_factor::challenge(&account, now, &channels) {
             Some(challenge) => SignIn::Owed(Box::new(challenge)),
@@ -84,7 +87,27 @@ impl Identity {
         let found = ledger.credentials(&mut ledger.db().read().await?, account).await?;
         let candidates = Candidates { account: found, waiting: None };
         let step = self.first_step(&place, candidates, password);
-        Ok(by_password(self.throttled(&account.0, client, now, step).await?, now))
+        let judged = self.throttled(&account.0, client, now, step).await;
+        Ok(by_password(self.noted(judged, Some(account), client, now)?, now))
+    }
+
+    /// Has a refusal written into the trail, which tells more than the asker hears.
+    fn noted(
+        &self,
+        judged: Result<Account, Refusal>,
+        known: Option<&AccountId>,
+        client: &Client,
+        now: UnixMillis,
+    ) -> Result<Account, Refusal> {
+        let (why, refusal) = match judged {
+            // Disabled, or changed while the hash was made: to the asker the same as a wrong password.
+            Err(Refusal::Stale) => (trail::DISABLED, Refusal::Mismatch),
+            Err(Refusal::Mismatch) => (trail::WRONG_PASSWORD, Refusal::Mismatch),
+            Err(Refusal::Throttled { until }) => (trail::THROTTLED, Refusal::Throttled { until }),
+            other => return other,
+        };
+        self.note_refused(known, why, client, now);
+        Err(refusal)
     }
 
     /// Counts the try before it is judged; takes it back when it was right, or never judged.
@@ -100,7 +123,7 @@ impl Identity {
         match &outcome {
             Ok(_) => ticket.succeeded(),
             // Dropped, the ticket stays counted.
-            Err(Refusal::Mismatch) => drop(ticket),
+            Err(Refusal::Mismatch | Refusal::Stale) => drop(ticket),
             Err(_) => ticket.undo(),
         }
         outcome
@@ -122,11 +145,7 @@ impl Identity {
         password: &SecretString,
     ) -> Result<Account, Refusal> {
         match self.owner(place, candidates, &normal(password)).await? {
-            Owner::Account(id, generation) => match self.current(&id, generation).await {
-                // Disabled, or changed while the hash was made: to the asker the same as a wrong password.
-                Err(Refusal::Stale) => Err(Refusal::Mismatch),
-                account => account,
-            },
+            Owner::Account(id, generation) => self.current(&id, generation).await,
             Owner::Waiting => Err(Refusal::Unconfirmed),
             Owner::Nobody => Err(Refusal::Mismatch),
         }

@@ -80,7 +80,7 @@ impl Page for Confirm {
 
     async fn post(visit: &Visit<'_>, form: Form<Typed>) -> Outcome {
         let typed = form.into_fields();
-        match visit.room.identity.confirm_address(&typed.token, visit.now).await {
+        match visit.identity().confirm_address(&typed.token, visit.now).await {
             Ok((owner, row)) => {
                 // Success is said only once the sessions know it.
                 visit.room.sessions.settled(row).await?;

@@ -60,7 +60,7 @@ impl Page for App {
             let back = Back::say(StatusCode::UNPROCESSABLE_ENTITY, "Enter the code that your app shows.");
             return show(visit, &enrolment, &back).await;
         }
-        let (identity, client, spared) = (&visit.room.identity, &visit.view.client, Some(&*live.record.sid.0));
+        let (identity, client, spared) = (&visit.identity(), &visit.view.client, Some(&*live.record.sid.0));
         let back = match identity.enrol_app_answer(&enrolment, &typed.code, spared, client, visit.now).await {
             Ok(Enrolled::Done(_, proof, row)) => {
                 visit.room.sessions.release(flow).await?;

@@ -42,7 +42,7 @@ impl Page for Confirm {
 
     async fn post(visit: &Visit<'_>, form: Form<Typed>) -> Outcome {
         let typed = form.into_fields();
-        match visit.room.identity.confirm(&typed.token, visit.now).await {
+        match visit.identity().confirm(&typed.token, visit.now).await {
             Ok(_) => Ok(visit.to_sign_in(Done::Confirmed, &ReturnTo::root())),
             Err(Refusal::DeadLink) => Ok(dead(visit)),
             Err(other) => {

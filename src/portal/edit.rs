@@ -45,7 +45,7 @@ impl Page for Edit {
     async fn post(visit: &Visit<'_>, form: Form<ProfileEdit>) -> Outcome {
         let typed = form.into_fields();
         let live = visit.signed_in()?;
-        match visit.room.identity.edit_profile(&live.record.account, typed.clone(), visit.now).await {
+        match visit.identity().edit_profile(&live.record.account, typed.clone(), visit.now).await {
             Ok(row) => {
                 visit.room.sessions.settled(row).await?;
                 Ok(visit.to_page(&format!("profile?done={}", Done::Profile.name())))

@@ -49,7 +49,7 @@ impl Page for Password {
             return Ok(visit.confirm_first(HERE));
         }
         let live = visit.signed_in()?;
-        let (identity, sessions) = (&visit.room.identity, &visit.room.sessions);
+        let (identity, sessions) = (&visit.identity(), &visit.room.sessions);
         let account = &live.record.account;
         let proof = match identity.check_password(account, &typed.current, &visit.view.client, visit.now).await {
             Ok(proof) => proof,

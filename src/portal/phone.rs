@@ -198,7 +198,7 @@ async fn answer(visit: &Visit<'_>, code: &str) -> Outcome {
         let back = Back::say(StatusCode::UNPROCESSABLE_ENTITY, "Enter the code we sent you.");
         return Ok(ask_code(visit, &enrolment, &back));
     }
-    let (identity, client, spared) = (&visit.room.identity, &visit.view.client, Some(&*live.record.sid.0));
+    let (identity, client, spared) = (&visit.identity(), &visit.view.client, Some(&*live.record.sid.0));
     let back = match identity.enrol_answer(&mut enrolment, code, spared, client, visit.now).await {
         Ok(Enrolled::Done(_, proof, row)) => {
             visit.room.sessions.release(flow).await?;

@@ -42,7 +42,7 @@ impl Page for Recovery {
             return Ok(visit.confirm_first(HERE));
         }
         let account = &visit.signed_in()?.record.account;
-        let codes = match visit.room.identity.make_recovery_codes(account, visit.now).await {
+        let codes = match visit.identity().make_recovery_codes(account, visit.now).await {
             Ok(codes) => codes,
             Err(Refusal::Stale) => return Ok(visit.to_page("second-factor")),
             Err(other) => return show(visit, &Back::of(other, visit.now)?).await,

@@ -77,7 +77,7 @@ impl Page for Register {
 
     async fn post(visit: &Visit<'_>, form: Form<Person>) -> Outcome {
         let typed = form.into_fields();
-        match visit.room.identity.register(typed.account(), &visit.view.client, visit.now).await {
+        match visit.identity().register(typed.account(), &visit.view.client, visit.now).await {
             Ok(Registered::Active(_)) => Ok(visit.to_sign_in(Done::Ready, &ReturnTo::root())),
             Ok(Registered::MailSent) => Ok(visit.to_page("register/sent")),
             Err(refusal) => {

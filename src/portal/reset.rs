@@ -50,7 +50,7 @@ impl Page for Reset {
 
     async fn post(visit: &Visit<'_>, form: Form<Typed>) -> Outcome {
         let Typed { token, password, password_confirm } = form.into_fields();
-        match visit.room.identity.reset(&token, password, password_confirm, visit.now).await {
+        match visit.identity().reset(&token, password, password_confirm, visit.now).await {
             Ok(row) => {
                 // Success is said only once the old sessions are gone.
                 visit.room.sessions.settled(row).await?;

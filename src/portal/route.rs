@@ -152,7 +152,10 @@ async fn form_page<P: super::page::Page>(visit: &Visit<'_>, body: Incoming) -> O
         Err(Unread::Broken(broken)) => Ok(visit.broken(broken)),
         Err(Unread::Forged(typed, forgery)) => {
             tracing::info!(
+                target: "vestibule::audit",
+                event = "form-refused",
                 request_id = visit.view.id.as_str(),
+                network = %visit.view.client.network(),
                 ?forgery,
                 page = &*visit.view.target.path,
                 "a form was not taken"

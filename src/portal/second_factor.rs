@@ -80,7 +80,7 @@ impl Page for Disable {
             return Ok(confirm_first(visit, &typed.factor));
         }
         let live = visit.signed_in()?;
-        let identity = &visit.room.identity;
+        let identity = &visit.identity();
         let account = &live.record.account;
         let proof = match identity.check_password(account, &typed.password, &visit.view.client, visit.now).await {
             Ok(proof) => proof,

@@ -16,7 +16,7 @@ use super::{
     visit::{Bound, Visit},
 };
 use crate::{
-    identity::{Method, Shown},
+    identity::{Method, Shown, trail::Event},
     session::{Listed, Sid},
 };
 
@@ -46,7 +46,7 @@ impl Page for Sessions {
     async fn post(visit: &Visit<'_>, form: Form<Pressed>) -> Outcome {
         let pressed = form.into_fields();
         let live = visit.signed_in()?;
-        let (identity, sessions) = (&visit.room.identity, &visit.room.sessions);
+        let (identity, sessions) = (visit.identity(), &visit.room.sessions);
         let (account, this) = (&live.record.account, &live.record.sid);
         let done = if pressed.all == "others" {
             let row = identity.end_other_sessions(account, &this.0, visit.now).await?;
@@ -56,8 +56,10 @@ impl Page for Sessions {
         } else if pressed.session == *this.0 {
             // The page has no button for it; whoever asks all the same signs out.
             sessions.end(live).await?;
+            identity.note(Event::SignedOut, account, "", visit.now);
             return Ok(respond::with_cookie(visit.to_sign_in(Done::SignedOut, &ReturnTo::root()), sessions.removal()));
         } else if sessions.end_of(account, &Sid(pressed.session.into())).await? {
+            identity.note(Event::SessionEnded, account, "", visit.now);
             Done::DeviceOut
         } else {
             Done::NoDevice

@@ -10,7 +10,7 @@ use super::{
     stop::Outcome,
     visit::{Bound, Visit},
 };
-use crate::inbound::answer::Answer;
+use crate::{identity::trail::Event, inbound::answer::Answer};
 
 /// The page.
 pub(super) struct SignOut;
@@ -37,6 +37,7 @@ impl Page for SignOut {
         let Some(live) = visit.live() else { return Ok(out(visit)) };
         // The server first: a cookie removed from a browser may have been copied before.
         visit.room.sessions.end(live).await?;
+        visit.identity().note(Event::SignedOut, &live.record.account, "", visit.now);
         Ok(respond::with_cookie(out(visit), visit.room.sessions.removal()))
     }
 

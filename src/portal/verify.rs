@@ -78,7 +78,7 @@ impl Page for Verify {
             Ok(answer) => answer,
             Err(back) => return Ok(show(visit, &owed, &back)),
         };
-        let (identity, client) = (&visit.room.identity, &visit.view.client);
+        let (identity, client) = (&visit.identity(), &visit.view.client);
         let answered = identity.answer(&mut owed.challenge, answer, client, visit.now).await;
         // There is nothing to ask for anew.
         let plain = by_recovery(visit) || owed.challenge.asked.delivery().is_none();

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     assertion::Assertions,
-    identity::{Authenticated, Identity, Method, account::Account, outbox::RowId, phone},
+    identity::{Authenticated, Identity, Method, account::Account, outbox::RowId, phone, trail::Event},
     inbound::{View, answer::Answer},
     policy::Subject,
     session::{FlowId, Live, NotStarted, Place, Sessions},
@@ -131,6 +131,11 @@ impl<'a> Visit<'a> {
         }
     }
 
+    /// The accounts, for what goes into the trail with the network it came from.
+    pub(super) fn identity(&self) -> Identity {
+        self.room.identity.for_client(&self.view.client)
+    }
+
     /// Whether the person showed every factor a short while ago: what guards the account may be changed only then. A
     /// password typed since does not renew the second factor.
     pub(super) fn recent(&self) -> bool {
@@ -214,16 +219,22 @@ impl<'a> Visit<'a> {
         let second = proof.factors().iter().any(|shown| shown.method != Method::Pwd);
         let covered = |live: &&Live| second || !live.record.two_factor();
         let remember = remember || own.is_some_and(|live| live.record.remember);
+        let event = if own.is_some() { Event::Confirmed } else { Event::SignedIn };
+        let (account, shown) = (proof.account().id.clone(), proof.factors().to_vec());
+        let entered = |cookie| {
+            self.identity().note_sign_in(event, &account, &shown, self.now);
+            respond::with_cookie(respond::see_other(&to.location()), cookie)
+        };
         if let Some(live) = own.filter(covered).filter(|live| live.record.remember == remember) {
             return match self.room.sessions.rotate(live, proof, self.now).await {
-                Ok(cookie) => Ok(respond::with_cookie(respond::see_other(&to.location()), cookie)),
+                Ok(cookie) => Ok(entered(cookie)),
                 Err(NotStarted::Overtaken) => Ok(self.to_sign_in(Done::Anew, to)),
                 Err(other) => Err(other.into()),
             };
         }
         let place = Place::of(&self.view.client, &self.fields);
         match self.room.sessions.start(proof, remember, place, self.live(), self.now).await {
-            Ok(cookie) => Ok(respond::with_cookie(respond::see_other(&to.location()), cookie)),
+            Ok(cookie) => Ok(entered(cookie)),
             // The account changed while its owner was signing in.
             Err(NotStarted::Overtaken) => Ok(self.to_sign_in(Done::Anew, to)),
             Err(other) => Err(other.into()),

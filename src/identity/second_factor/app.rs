@@ -14,6 +14,7 @@ use crate::{
         Authenticated, Enrolled, Identity, Refusal, Shown,
         account::{Account, AccountId, Factor, FactorKind},
         ledger::Carry,
+        trail::{self, Event},
     },
     inbound::Client,
     verify::Checked,
@@ -108,7 +109,8 @@ impl Identity {
                 ledger.add_factor(&mut tx, &account.id, &factor).await?;
                 // The code that enrolled it signs nobody in.
                 ledger.use_up_step(&mut tx, &factor.id, step).await?;
-                let (account, row) = self.guarded(tx, &account.id, Carry::Keep(keep), now).await?;
+                let entry = self.entry(Event::FactorAdded, &account.id, now).with(trail::kind(&factor.kind));
+                let (account, row) = self.guarded_as(tx, entry, Carry::Keep(keep)).await?;
                 self.tell_factor_on(&account, &factor.kind, now);
                 Enrolled::Done(factor, Authenticated::new(account, vec![Shown { method, at: now }]), row)
             }

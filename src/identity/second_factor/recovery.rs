@@ -8,7 +8,7 @@ use templates::mail as words;
 use zeroize::Zeroizing;
 
 use crate::{
-    identity::{Identity, Refusal, account::Account, account::AccountId},
+    identity::{Identity, Refusal, account::Account, account::AccountId, trail::Event},
     verify::Checked,
     world::UnixMillis,
 };
@@ -34,7 +34,7 @@ impl Identity {
             return Err(Refusal::Stale);
         }
         ledger.put_recovery_codes(&mut tx, id, &hashes).await?;
-        tx.commit().await?;
+        self.recorded(tx, self.entry(Event::RecoveryCodesMade, id, now)).await?;
         self.tell_recovery(&account, words::Recovery::Made, now);
         Ok(codes)
     }
@@ -61,10 +61,10 @@ impl Identity {
         let mut tx = ledger.db().write().await?;
         let used = ledger.use_recovery_code(&mut tx, &account.id, &hash(&account.id, &code), now).await?;
         let left = ledger.recovery_codes_left(&mut tx, &account.id).await?;
-        tx.commit().await?;
         if !used {
             return Ok(Checked::Wrong);
         }
+        self.recorded(tx, self.entry(Event::RecoveryCodeUsed, &account.id, now)).await?;
         self.tell_recovery(account, words::Recovery::Used { left: u32::try_from(left).unwrap_or_default() }, now);
         Ok(Checked::Approved)
     }

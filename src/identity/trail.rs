@@ -1,0 +1,474 @@
+//! The audit trail: what happened to accounts, who did it, and from which network.
+//!
+//! A guarded change and its entry are one transaction. Tries to sign in are many, and nobody waits for their entries: those
+//! gather in [`Waiting`] and one task writes them, many at a time. Each entry is also one line of the log, by the target
+//! `vestibule::audit`. Neither holds secrets, whole client addresses, or what somebody typed as an unknown name. OWASP
+//! Logging Cheat Sheet.
+
+use std::{
+    borrow::Cow,
+    collections::VecDeque,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use ipnet::IpNet;
+use tokio::{
+    sync::Notify,
+    time::{sleep, timeout},
+};
+
+use super::{
+    Answered, Identity, Refusal, Shown,
+    account::{Account, AccountId, FactorKind},
+    ledger::Carry,
+    outbox::RowId,
+};
+use crate::{
+    inbound::Client,
+    storage::Tx,
+    world::{Clock, UnixMillis},
+};
+
+/// Names the events and the words they are stored by.
+macro_rules! events {
+    ($($(#[$doc:meta])* $name:ident = $word:literal,)*) => {
+        /// What happened.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Event {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Event {
+            /// Every one.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// As it is stored and logged.
+            #[must_use]
+            pub fn word(self) -> &'static str {
+                match self {
+                    $(Self::$name => $word,)*
+                }
+            }
+        }
+    };
+}
+
+events! {
+    /// Every factor was shown. Detail: the ways.
+    SignedIn = "signed-in",
+    /// Detail: [`WRONG_PASSWORD`], [`WRONG_CODE`], [`NO_TRIES`], [`THROTTLED`], [`DISABLED`].
+    SignInRefused = "sign-in-refused",
+    /// By its owner.
+    SignedOut = "signed-out",
+    /// One other session was ended by hand.
+    SessionEnded = "session-ended",
+    /// All other sessions were ended by hand.
+    OthersEnded = "others-ended",
+    /// Somebody signed in showed once more who they are. Detail: the ways.
+    Confirmed = "confirmed",
+    /// Detail: which kind.
+    FactorAdded = "factor-added",
+    /// Detail: which kind.
+    FactorRemoved = "factor-removed",
+    /// Ten new ones; older ones are worth nothing.
+    RecoveryCodesMade = "recovery-codes-made",
+    /// One of them stood in for the second factor.
+    RecoveryCodeUsed = "recovery-code-used",
+    /// By who knew the old one.
+    PasswordChanged = "password-changed",
+    /// By a link from a mail.
+    PasswordReset = "password-reset",
+    /// A reset link was sent.
+    ResetAsked = "reset-asked",
+    /// The address is its owner's.
+    EmailConfirmed = "email-confirmed",
+    /// Names or about me.
+    ProfileChanged = "profile-changed",
+    /// The account began.
+    Registered = "registered",
+    /// The account began as the first administrator's.
+    SetupUsed = "setup-used",
+    /// The account began, by the operator.
+    Added = "added",
+    /// By the operator.
+    Disabled = "disabled",
+    /// By the operator.
+    Enabled = "enabled",
+    /// By the operator.
+    Deleted = "deleted",
+    /// By the operator. Detail: the names of the groups.
+    GroupsSet = "groups-set",
+    /// By the operator.
+    PasswordSet = "password-set",
+    /// Every second factor was turned off, by the operator.
+    FactorsReset = "factors-reset",
+}
+
+impl Event {
+    pub(super) fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|event| event.word() == word)
+    }
+}
+
+/// Who did it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// Whoever acted as the account's owner, or tried to.
+    Own,
+    /// The command line.
+    Operator,
+    /// This program.
+    System,
+}
+
+impl Actor {
+    /// As it is stored and logged.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Own => "self",
+            Self::Operator => "operator",
+            Self::System => "system",
+        }
+    }
+
+    pub(super) fn parse(word: &str) -> Self {
+        [Self::Own, Self::Operator].into_iter().find(|actor| actor.word() == word).unwrap_or(Self::System)
+    }
+}
+
+/// One entry, on its way into the trail.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) at: UnixMillis,
+    pub(super) account: AccountId,
+    pub(super) actor: Actor,
+    pub(super) event: Event,
+    pub(super) refused: bool,
+    pub(super) network: Option<IpNet>,
+    pub(super) detail: Cow<'static, str>,
+}
+
+/// One entry, as the trail keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its number; grows.
+    pub id: i64,
+    /// When.
+    pub at: UnixMillis,
+    /// Who did it.
+    pub actor: Actor,
+    /// What; `None` for what a newer version of this program wrote.
+    pub event: Option<Event>,
+    /// It was not let through.
+    pub refused: bool,
+    /// `192.0.2.0/24`; empty when there was none.
+    pub network: String,
+    /// See [`Event`].
+    pub detail: String,
+}
+
+impl Entry {
+    pub(super) fn by(self, actor: Actor) -> Self {
+        Self { actor, ..self }
+    }
+
+    pub(super) fn with(self, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { detail: detail.into(), ..self }
+    }
+
+    pub(super) fn result(&self) -> &'static str {
+        result(self.refused)
+    }
+
+    pub(super) fn network(&self) -> String {
+        self.network.map(|network| network.to_string()).unwrap_or_default()
+    }
+
+    /// Its line of the log: once it is certain.
+    pub(super) fn log(&self) {
+        line(self.event, &self.account.0, self.actor, self.refused, self.network, &self.detail);
+    }
+}
+
+fn result(refused: bool) -> &'static str {
+    if refused { "refused" } else { "done" }
+}
+
+fn line(event: Event, account: &str, actor: Actor, refused: bool, network: Option<IpNet>, detail: &str) {
+    let network = network.map(tracing::field::display);
+    tracing::info!(
+        target: "vestibule::audit",
+        event = event.word(),
+        account,
+        actor = actor.word(),
+        result = result(refused),
+        network,
+        detail,
+        "audit"
+    );
+}
+
+/// Entries that wait for the task that writes them. Bounded: what has no place is lost and counted.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    queue: Mutex<Queue>,
+    came: Notify,
+    /// When an account's refusals that cost nobody anything were last kept: the rest of a storm is in the log only.
+    told: quick_cache::sync::Cache<AccountId, UnixMillis>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    entries: VecDeque<Entry>,
+    lost: u64,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self { queue: Mutex::default(), came: Notify::new(), told: quick_cache::sync::Cache::new(ACCOUNTS_TOLD) }
+    }
+}
+
+impl Waiting {
+    fn push(&self, entry: Entry) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if queue.entries.len() < MOST_WAITING {
+            queue.entries.push_back(entry);
+        } else {
+            queue.lost += 1;
+        }
+        drop(queue);
+        self.came.notify_one();
+    }
+
+    /// The oldest ones, and how many were lost since the last look. They stay until [`Waiting::written`].
+    fn next(&self) -> (Vec<Entry>, u64) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let lost = std::mem::take(&mut queue.lost);
+        (queue.entries.iter().take(BATCH).cloned().collect(), lost)
+    }
+
+    fn written(&self, count: usize) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = count.min(queue.entries.len());
+        queue.entries.drain(..count);
+    }
+}
+
+impl Identity {
+    /// The same room, which writes into the trail from which network it was asked.
+    #[must_use]
+    pub fn for_client(&self, client: &Client) -> Self {
+        Self { network: Some(client.network()), ..self.clone() }
+    }
+
+    /// Has something written that is no change of the account: soon, and nobody waits for it.
+    pub fn note(&self, event: Event, account: &AccountId, detail: impl Into<Cow<'static, str>>, now: UnixMillis) {
+        let entry = self.entry(event, account, now).with(detail);
+        entry.log();
+        self.inner.trail.push(entry);
+    }
+
+    /// Has a sign-in written by the ways it went.
+    pub fn note_sign_in(&self, event: Event, account: &AccountId, shown: &[Shown], now: UnixMillis) {
+        let mut ways = String::new();
+        for shown in shown {
+            let way = shown.method.amr();
+            if !ways.split(' ').any(|known| known == way) {
+                ways = if ways.is_empty() { way.to_owned() } else { format!("{ways} {way}") };
+            }
+        }
+        self.note(event, account, ways, now);
+    }
+
+    /// Has a refused try written. Of an account that nobody knows, only the log hears, and not its name.
+    pub(super) fn note_refused(
+        &self,
+        account: Option<&AccountId>,
+        why: &'static str,
+        client: &Client,
+        now: UnixMillis,
+    ) {
+        let network = Some(client.network());
+        let Some(account) = account else {
+            return line(Event::SignInRefused, UNKNOWN, Actor::Own, true, network, why);
+        };
+        let entry = Entry { refused: true, network, ..self.entry(Event::SignInRefused, account, now) }.with(why);
+        entry.log();
+        if why == THROTTLED || why == NO_TRIES {
+            let told = &self.inner.trail.told;
+            if told.get(account).is_some_and(|last| last <= now && now.since(last) < TOLD_EVERY) {
+                return;
+            }
+            told.insert(account.clone(), now);
+        }
+        self.inner.trail.push(entry);
+    }
+
+    /// Has a code that did not sign in written.
+    pub(super) fn note_answer(
+        &self,
+        account: &AccountId,
+        answered: &Result<Answered, Refusal>,
+        client: &Client,
+        now: UnixMillis,
+    ) {
+        match answered {
+            Ok(Answered::Wrong { .. }) => self.note_refused(Some(account), WRONG_CODE, client, now),
+            Ok(Answered::Spent { .. }) => self.note_refused(Some(account), NO_TRIES, client, now),
+            _ => {}
+        }
+    }
+
+    /// A reset link was asked for by an address that nobody has: only the log hears.
+    pub(super) fn log_unknown_reset(&self, client: &Client) {
+        line(Event::ResetAsked, UNKNOWN, Actor::Own, true, Some(client.network()), "");
+    }
+
+    /// An entry to write within the change's own transaction.
+    pub(super) fn entry(&self, event: Event, account: &AccountId, now: UnixMillis) -> Entry {
+        let account = account.clone();
+        let (network, detail) = (self.network, Cow::Borrowed(""));
+        Entry { at: now, account, actor: Actor::Own, event, refused: false, network, detail }
+    }
+
+    /// The end of a change that guards nothing: its entry, commit.
+    pub(super) async fn recorded(&self, mut tx: Tx, entry: Entry) -> Result<(), Refusal> {
+        self.inner.ledger.append(&mut tx, std::slice::from_ref(&entry)).await?;
+        tx.commit().await?;
+        entry.log();
+        Ok(())
+    }
+
+    /// The end of a guarded change, with its entry.
+    pub(super) async fn guarded_as(
+        &self,
+        mut tx: Tx,
+        entry: Entry,
+        carry: Carry<'_>,
+    ) -> Result<(Account, RowId), Refusal> {
+        self.inner.ledger.append(&mut tx, std::slice::from_ref(&entry)).await?;
+        let done = self.guarded(tx, &entry.account, carry, entry.at).await?;
+        entry.log();
+        Ok(done)
+    }
+
+    /// What happened to an account, the newest first: those before the entry `before`.
+    ///
+    /// # Errors
+    /// [`Refusal::Store`]
+    pub async fn activity(&self, id: &AccountId, before: Option<i64>, limit: u32) -> Result<Vec<Recorded>, Refusal> {
+        let ledger = &self.inner.ledger;
+        let mut tx = ledger.db().read().await?;
+        Ok(ledger.trail_of(&mut tx, id, before, i64::from(limit)).await?)
+    }
+
+    /// Writes what waits, and drops what is too old, for ever. `app` spawns it, once the tables are there.
+    pub async fn keep_trail(self, clock: Clock) {
+        let mut trimmed: Option<Instant> = None;
+        let mut failed = false;
+        loop {
+            if trimmed.is_none_or(|at| at.elapsed() >= TRIM_EVERY) {
+                if let Err(error) = self.trim_trail(clock.now()).await {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "old entries of the trail were not dropped"
+                    );
+                }
+                trimmed = Some(Instant::now());
+            }
+            let _ = timeout(TRIM_EVERY, self.inner.trail.came.notified()).await;
+            // Others come meanwhile: one transaction for all of them.
+            sleep(if failed { RETRY } else { GATHER }).await;
+            let written = self.write_trail().await;
+            match &written {
+                Ok(()) if failed => tracing::info!("the trail is written again"),
+                Err(error) if !failed => {
+                    tracing::warn!(error = error as &dyn std::error::Error, "the trail waits for the database");
+                }
+                _ => {}
+            }
+            failed = written.is_err();
+            if failed {
+                self.inner.trail.came.notify_one();
+            }
+        }
+    }
+
+    /// Writes all that waits.
+    ///
+    /// # Errors
+    /// [`Refusal::Store`]: it still waits.
+    pub(super) async fn write_trail(&self) -> Result<(), Refusal> {
+        let ledger = &self.inner.ledger;
+        loop {
+            let (entries, lost) = self.inner.trail.next();
+            if lost > 0 {
+                tracing::warn!(lost, "too much waited to be written into the trail: entries are in the log only");
+            }
+            if entries.is_empty() {
+                return Ok(());
+            }
+            let mut tx = ledger.db().write().await?;
+            ledger.append(&mut tx, &entries).await?;
+            tx.commit().await?;
+            self.inner.trail.written(entries.len());
+        }
+    }
+
+    /// Drops what is too old.
+    ///
+    /// # Errors
+    /// [`Refusal::Store`]
+    pub(super) async fn trim_trail(&self, now: UnixMillis) -> Result<(), Refusal> {
+        let ledger = &self.inner.ledger;
+        let mut tx = ledger.db().write().await?;
+        ledger.trim_trail(&mut tx, ago(now, KEPT), ago(now, REFUSALS_KEPT), MOST_REFUSALS).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+/// Which kind of factor, in a word.
+pub(super) fn kind(kind: &FactorKind) -> &'static str {
+    if matches!(kind, FactorKind::App { .. }) {
+        "app"
+    } else if matches!(kind, FactorKind::Email) {
+        "email"
+    } else if matches!(kind, FactorKind::Phone { .. }) {
+        "phone"
+    } else {
+        "passkey"
+    }
+}
+
+fn ago(now: UnixMillis, span: Duration) -> UnixMillis {
+    UnixMillis(now.0.saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+}
+
+/// Why a sign-in was refused: the password.
+pub const WRONG_PASSWORD: &str = "password";
+/// Why a sign-in was refused: the code of the second factor.
+pub const WRONG_CODE: &str = "code";
+/// Why a sign-in was refused: no tries were left for codes. Kept once a minute.
+pub const NO_TRIES: &str = "no-tries";
+/// Why a sign-in was refused: too many tries. Kept once a minute.
+pub const THROTTLED: &str = "throttled";
+/// Why a sign-in was refused: the password was right, but the account is disabled (or changed at that very moment).
+pub const DISABLED: &str = "disabled";
+
+/// The account of a name that nobody has.
+const UNKNOWN: &str = "unknown";
+/// Entries that wait at most: some megabytes.
+const MOST_WAITING: usize = 10_000;
+const ACCOUNTS_TOLD: usize = 10_000;
+const BATCH: usize = 500;
+const TOLD_EVERY: Duration = Duration::from_mins(1);
+const GATHER: Duration = Duration::from_millis(200);
+const RETRY: Duration = Duration::from_secs(5);
+const TRIM_EVERY: Duration = Duration::from_hours(24);
+const KEPT: Duration = Duration::from_hours(400 * 24);
+/// Strangers cause these: a storm of them shall not push out the rest, nor fill the disk.
+const REFUSALS_KEPT: Duration = Duration::from_hours(90 * 24);
+pub(super) const MOST_REFUSALS: i64 = 100_000;
