@@ -1,5 +1,6 @@
 //! The portal: one page, one file, with its `get` and its `post`.
 
+mod activity;
 mod address;
 mod app;
 mod assets;

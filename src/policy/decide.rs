@@ -386,6 +386,7 @@ mod tests {
             "second-factor",
             "second-factor/phone",
             "sessions",
+            "activity",
             "tokens",
             "admin",
             "admin/people",

@@ -133,7 +133,7 @@ impl Destinations {
         }
         let page = page.trim_matches('/');
         let first = page.split('/').next().unwrap_or_default();
-        !["profile", "password", "second-factor", "sessions", "tokens", "admin"].contains(&first)
+        !["profile", "password", "second-factor", "sessions", "activity", "tokens", "admin"].contains(&first)
             || ["password/forgot", "password/reset"].contains(&page)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::Method;
 
 use super::{
-    Problem, address,
+    Problem, activity, address,
     app::App,
     assets, change_password_redirect, check,
     confirm::Confirm,
@@ -65,6 +65,7 @@ enum Route<'p> {
     PhoneSend,
     Disable,
     Sessions,
+    Activity,
     Me,
     Check,
     Jwks,
@@ -133,6 +134,7 @@ async fn answer(route: Route<'_>, visit: &Visit<'_>, body: Incoming) -> Outcome 
         Route::PhoneSend => form_page::<phone::Send>(visit, body).await,
         Route::Disable => form_page::<Disable>(visit, body).await,
         Route::Sessions => form_page::<Sessions>(visit, body).await,
+        Route::Activity => activity::get(visit).await,
         Route::Me => Ok(me::get(visit)),
         Route::Check => Ok(check::get(visit)),
         Route::Jwks => Ok(jwks::get(visit)),
@@ -208,6 +210,7 @@ impl<'p> Route<'p> {
             "second-factor/phone/send" => Self::PhoneSend,
             "second-factor/disable" => Self::Disable,
             "sessions" => Self::Sessions,
+            "activity" => Self::Activity,
             "jwks.json" => Self::Jwks,
             ".well-known/change-password" => Self::ChangePassword,
             _ => return None,
@@ -221,6 +224,7 @@ impl<'p> Route<'p> {
             | Self::RegisterSent
             | Self::Profile
             | Self::SecondFactor
+            | Self::Activity
             | Self::Me
             | Self::Check
             | Self::Jwks
@@ -245,7 +249,8 @@ impl<'p> Route<'p> {
             | Self::Phone
             | Self::PhoneSend
             | Self::Disable
-            | Self::Sessions => true,
+            | Self::Sessions
+            | Self::Activity => true,
             Self::SignIn
             | Self::Verify
             | Self::VerifySend

@@ -1,5 +1,6 @@
 //! The pages, one file each.
 
+pub mod activity;
 pub mod app;
 pub mod code;
 pub mod confirm;
@@ -21,6 +22,7 @@ pub mod trouble;
 pub mod verify;
 
 pub use self::{
+    activity::{Activity, ActivityLine},
     app::{EnrolApp, VerifyApp},
     code::Other,
     confirm::{Confirm, ConfirmAddress},

@@ -29,6 +29,11 @@ pub(crate) fn ago(at: i64, now: i64) -> Markup {
     element(at, "ago", &ago_in_words(at, now))
 }
 
+/// "3 May 2026, 14:32 UTC" as `<time>`: in UTC with scripts too; they put the reader's zone into the hover text.
+pub(crate) fn moment(at: i64) -> Markup {
+    html! { time datetime=(Utc::of(at).iso()) data-show="moment" { (exact(at)) } }
+}
+
 /// "3 May 2026, 14:32 UTC", for mails and hover texts.
 pub(crate) fn exact(at: i64) -> String {
     let utc = Utc::of(at);

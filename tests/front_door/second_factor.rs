@@ -132,6 +132,7 @@ async fn a_session_that_owes_its_factor_opens_nothing() {
         "/.auth/second-factor",
         "/.auth/second-factor/phone",
         "/.auth/sessions",
+        "/.auth/activity",
     ] {
         let reply = browser.clone().get(path).await.expect(303);
         assert!(reply.location().starts_with("/.auth/login"), "{path}: {}", reply.location());

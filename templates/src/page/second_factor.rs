@@ -111,6 +111,7 @@ impl SecondFactor<'_> {
             @if let Some(left) = self.recovery { (recovery(frame, left)) }
             p.links {
                 a href=(frame.to("sessions")) { "Where you are signed in" }
+                a href=(frame.to("activity")) { "Activity" }
                 a href=(frame.to("password")) { "Change password" }
                 a href=(frame.to("profile")) { "Back to profile" }
             }

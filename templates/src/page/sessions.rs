@@ -121,6 +121,7 @@ impl Sessions<'_> {
                 }
                 p.links {
                     @if let Some(older) = self.older { a href=(frame.to(older)) { "Older ones" } }
+                    a href=(frame.to("activity")) { "Activity" }
                     a href=(frame.to("password")) { "Change password" }
                     a href=(frame.to("second-factor")) { "Back to security" }
                 }

@@ -367,6 +367,13 @@ fn guarding(t: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, Marku
     ];
     let name_errors = [FieldError { field: "name", message: t.error }];
     let enrol_passkey = EnrolPasskey { frame, options: OPTIONS, name: t.name, alert: None };
+    let activity = ActivityLine { words: t.name, refused: false, network: "", at: NOW };
+    let refused = ActivityLine {
+        words: "Somebody who knew your password had no tries left for codes",
+        refused: true,
+        network: "2001:db8:1234:5678::/64",
+        at: NOW,
+    };
     vec![
         ("security", SecondFactor { notice: Some(Notice::FactorWanted(Some(t.place))), ..security }.render()),
         ("security-on", SecondFactor { factors: &[factor], ..security }.render()),
@@ -404,6 +411,18 @@ fn guarding(t: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, Marku
             }
             .render(),
         ),
+        ("activity", Activity { frame, lines: &[activity, refused], newest: true, older: None }.render()),
+        (
+            "activity-many",
+            Activity {
+                frame,
+                lines: &[refused; Activity::A_PAGE],
+                newest: false,
+                older: Some("activity?before=1234567890"),
+            }
+            .render(),
+        ),
+        ("activity-none", Activity { frame, lines: &[], newest: true, older: None }.render()),
         ("enable", phone.render()),
         ("enable-or-mail", EnablePhone { channels: &[Channel::Sms, Channel::Email], ..phone }.render()),
         ("enable-by-mail", EnablePhone { channels: &[Channel::Email], channel: Channel::Email, ..phone }.render()),

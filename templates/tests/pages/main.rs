@@ -246,6 +246,26 @@ fn sessions_say_device_network_way_and_times_and_only_others_can_be_signed_out()
 }
 
 #[test]
+fn activity_says_what_when_where_and_whether_it_was_let_through() {
+    let all: BTreeMap<_, _> = pages(Texts::FRIENDLY, &[]).into_iter().collect();
+    let page = all["activity"].clone().into_string();
+    let rows: Vec<_> = page.split("<dt>").skip(1).collect();
+    assert_eq!(rows.len(), 2);
+    assert!(rows[0].contains("Ada Lovelace") && !rows[0].contains("Refused") && !rows[0].contains("network"));
+    for part in ["no tries left", "Refused", "3 May 2026, 14:32 UTC</time>", "network 2001:db8:1234:5678::/64"] {
+        assert!(rows[1].contains(part), "{part} is missing in {}", rows[1]);
+    }
+    assert!(!page.contains("Older ones") && !page.contains("Newest ones"));
+    let many = all["activity-many"].clone().into_string();
+    assert!(many.contains(r#"href="/.auth/activity?before=1234567890">Older ones"#));
+    assert!(many.contains(r#"href="/.auth/activity">Newest ones"#));
+    assert!(all["activity-none"].clone().into_string().contains("Nothing has happened yet."));
+    for linked in ["security-on", "sessions", "sessions-alone"] {
+        assert!(all[linked].clone().into_string().contains(r#"href="/.auth/activity""#), "{linked}");
+    }
+}
+
+#[test]
 fn assets_are_found_by_their_hashed_name_only() {
     for asset in assets() {
         assert_eq!(templates::asset::find(&asset.file_name()), Some(asset));
