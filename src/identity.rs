@@ -10,6 +10,7 @@
 pub mod account;
 mod address;
 pub mod challenge;
+mod devices;
 mod fields;
 mod hasher;
 mod ledger;

@@ -12,6 +12,7 @@ mod activity;
 mod change;
 mod cookie;
 mod crowd;
+mod device;
 mod embedded;
 mod flow;
 #[cfg(any(test, fuzzing))]

@@ -1,5 +1,6 @@
 //! One list of facts, run on SQLite and on PostgreSQL.
 
+mod devices;
 mod guards;
 mod links;
 mod register;

@@ -2,6 +2,7 @@
 //!
 //! A change that guards an account is one transaction: read, judge, write, [`Ledger::post`], commit.
 
+mod devices;
 mod links;
 mod names;
 mod passkeys;

@@ -21,6 +21,7 @@ use tokio::{
 use super::{
     Answered, Identity, Refusal, Shown,
     account::{Account, AccountId, FactorKind},
+    devices::Seen,
     ledger::Carry,
     outbox::RowId,
 };
@@ -210,7 +211,15 @@ fn line(event: Event, account: &str, actor: Actor, refused: bool, network: Optio
     );
 }
 
-/// Entries that wait for the task that writes them. Bounded: what has no place is lost and counted.
+/// What one task writes.
+#[derive(Clone, Debug)]
+pub(super) enum Item {
+    Entry(Entry),
+    /// A browser that signed in.
+    Device(Seen),
+}
+
+/// What waits for the task that writes it. Bounded: what has no place is lost and counted.
 #[derive(Debug)]
 pub(super) struct Waiting {
     queue: Mutex<Queue>,
@@ -221,7 +230,7 @@ pub(super) struct Waiting {
 
 #[derive(Debug, Default)]
 struct Queue {
-    entries: VecDeque<Entry>,
+    items: VecDeque<Item>,
     lost: u64,
 }
 
@@ -232,10 +241,10 @@ impl Default for Waiting {
 }
 
 impl Waiting {
-    fn push(&self, entry: Entry) {
+    fn push(&self, item: Item) {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        if queue.entries.len() < MOST_WAITING {
-            queue.entries.push_back(entry);
+        if queue.items.len() < MOST_WAITING {
+            queue.items.push_back(item);
         } else {
             queue.lost += 1;
         }
@@ -244,16 +253,16 @@ impl Waiting {
     }
 
     /// The oldest ones, and how many were lost since the last look. They stay until [`Waiting::written`].
-    fn next(&self) -> (Vec<Entry>, u64) {
+    fn next(&self) -> (Vec<Item>, u64) {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let lost = std::mem::take(&mut queue.lost);
-        (queue.entries.iter().take(BATCH).cloned().collect(), lost)
+        (queue.items.iter().take(BATCH).cloned().collect(), lost)
     }
 
     fn written(&self, count: usize) {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = count.min(queue.entries.len());
-        queue.entries.drain(..count);
+        let count = count.min(queue.items.len());
+        queue.items.drain(..count);
     }
 }
 
@@ -268,7 +277,12 @@ impl Identity {
     pub fn note(&self, event: Event, account: &AccountId, detail: impl Into<Cow<'static, str>>, now: UnixMillis) {
         let entry = self.entry(event, account, now).with(detail);
         entry.log();
-        self.inner.trail.push(entry);
+        self.inner.trail.push(Item::Entry(entry));
+    }
+
+    /// Hands something to the task that writes.
+    pub(super) fn wait_to_be_written(&self, item: Item) {
+        self.inner.trail.push(item);
     }
 
     /// Has a sign-in written by the ways it went.
@@ -304,7 +318,7 @@ impl Identity {
             }
             told.insert(account.clone(), now);
         }
-        self.inner.trail.push(entry);
+        self.inner.trail.push(Item::Entry(entry));
     }
 
     /// Has a code that did not sign in written.
@@ -404,17 +418,29 @@ impl Identity {
     pub(super) async fn write_trail(&self) -> Result<(), Refusal> {
         let ledger = &self.inner.ledger;
         loop {
-            let (entries, lost) = self.inner.trail.next();
+            let (items, lost) = self.inner.trail.next();
             if lost > 0 {
-                tracing::warn!(lost, "too much waited to be written into the trail: entries are in the log only");
+                tracing::warn!(
+                    lost,
+                    "too much waited to be written: entries are in the log only, and mails about new devices are not sent"
+                );
             }
-            if entries.is_empty() {
+            if items.is_empty() {
                 return Ok(());
             }
+            let count = items.len();
+            let (mut entries, mut news) = (Vec::new(), Vec::new());
             let mut tx = ledger.db().write().await?;
+            for item in items {
+                match item {
+                    Item::Entry(entry) => entries.push(entry),
+                    Item::Device(seen) => news.extend(self.meet(&mut tx, seen).await?),
+                }
+            }
             ledger.append(&mut tx, &entries).await?;
             tx.commit().await?;
-            self.inner.trail.written(entries.len());
+            self.inner.trail.written(count);
+            news.iter().for_each(|news| self.tell_news(news));
         }
     }
 

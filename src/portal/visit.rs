@@ -222,8 +222,13 @@ impl<'a> Visit<'a> {
         let event = if own.is_some() { Event::Confirmed } else { Event::SignedIn };
         let (account, shown) = (proof.account().id.clone(), proof.factors().to_vec());
         let entered = |cookie| {
+            let answer = respond::with_cookie(respond::see_other(&to.location()), cookie);
             self.identity().note_sign_in(event, &account, &shown, self.now);
-            respond::with_cookie(respond::see_other(&to.location()), cookie)
+            // Without random bytes nobody is told of the device: no reason to keep its owner out.
+            let Ok((device, cookie)) = self.room.sessions.device(&self.fields) else { return answer };
+            let words = Place::of(&self.view.client, &self.fields).device;
+            self.identity().note_device(&account, device, words, self.now);
+            respond::with_cookie(answer, cookie)
         };
         if let Some(live) = own.filter(covered).filter(|live| live.record.remember == remember) {
             return match self.room.sessions.rotate(live, proof, self.now).await {

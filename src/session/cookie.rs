@@ -1,4 +1,4 @@
-//! Our two cookies: their form, reading them from a request, keeping them from the upstream.
+//! Our cookies: their form, reading them from a request, keeping them from the upstream.
 //!
 //! The form follows `portal.url`, never the connection (RFC 6265bis §4.1.3 on the `__Host-` and `__Secure-` prefixes).
 //! Only the exact name is read, and only when it comes once: what could be read two ways is nobody's.
@@ -12,13 +12,15 @@ use memchr::memchr;
 
 use crate::config::portal::PortalUrl;
 
-/// The session cookie and the flow cookie of this gateway.
+/// The cookies of this gateway.
 #[derive(Debug)]
 pub(crate) struct Cookies {
     /// Who is signed in.
     pub session: Form,
     /// Which flow a form belongs to; never leaves the portal's host.
     pub flow: Form,
+    /// Which browser it is; never leaves the portal's host.
+    pub device: Form,
 }
 
 /// Name and attributes of one cookie.
@@ -49,13 +51,17 @@ impl Cookies {
             // Browsers refuse the prefixes over http; the port keeps neighbours on one host apart.
             (false, _) => format!("vestibule-{}", portal.port),
         };
-        let flow = match portal.secure {
-            true => "__Host-vestibule-flow".to_owned(),
-            false => format!("vestibule-flow-{}", portal.port),
+        let on_its_host = |what: &str| {
+            let name = match portal.secure {
+                true => format!("__Host-vestibule-{what}"),
+                false => format!("vestibule-{what}-{}", portal.port),
+            };
+            Form { name, secure: portal.secure, domain: None }
         };
         Self {
             session: Form { name: session, secure: portal.secure, domain: domain.map(str::to_owned) },
-            flow: Form { name: flow, secure: portal.secure, domain: None },
+            flow: on_its_host("flow"),
+            device: on_its_host("device"),
         }
     }
 
@@ -121,7 +127,7 @@ impl Cookies {
 
     /// Every cookie this program sets.
     fn names(&self) -> impl Iterator<Item = &str> {
-        [self.session.name.as_str(), self.flow.name.as_str(), HOPS].into_iter()
+        [self.session.name.as_str(), self.flow.name.as_str(), self.device.name.as_str(), HOPS].into_iter()
     }
 }
 
@@ -223,6 +229,16 @@ mod tests {
     }
 
     #[test]
+    fn the_device_cookie_keeps_to_its_own_host() {
+        let set = |url, domain| cookies(url, domain).device.set("v", None).to_str().unwrap().to_owned();
+        assert_eq!(
+            set("https://sso.example.com", Some("example.com")),
+            "__Host-vestibule-device=v; HttpOnly; SameSite=Lax; Secure; Path=/"
+        );
+        assert_eq!(set("http://localhost:8080", None), "vestibule-device-8080=v; HttpOnly; SameSite=Lax; Path=/");
+    }
+
+    #[test]
     fn a_remembered_session_says_how_long() {
         let set = cookies("http://localhost:8080", None).session.set("v", Some(Duration::from_secs(60)));
         assert!(set.to_str().unwrap().contains("; Max-Age=60"), "{set:?}");
@@ -251,6 +267,7 @@ mod tests {
             (vec!["a=1; vestibule-8080=x; b=2"], Some("a=1; b=2")),
             (vec!["vestibule-8080=x; b=2;c =\"3\""], Some("b=2;c =\"3\"")),
             (vec!["a=1;vestibule-flow-8080=x"], Some("a=1")),
+            (vec!["vestibule-device-8080=x;a=1"], Some("a=1")),
             (vec!["a=1", "vestibule-8080=x", "b=2; c=3"], Some("a=1; b=2; c=3")),
             (vec!["vestibule-8080=x; vestibule-8080=y"], None),
             (vec!["vestibule-8080=x", "vestibule-hops=1"], None),
@@ -274,6 +291,7 @@ mod tests {
             "VESTIBULE-8080=x",
             "=vestibule-8080=x",
             " = vestibule-flow-8080=x",
+            "Vestibule-Device-8080=x",
             "vestibule-8080",
             "\tvestibule-8080\t=x",
         ] {
@@ -289,7 +307,7 @@ mod tests {
         fn what_is_left_after_stripping_never_names_us(
             line in proptest::collection::vec(
                 prop_oneof![
-                    Just("vestibule-8080"), Just("vestibule-flow-8080"), Just("="), Just(";"), Just(" "), Just("a"), Just("\t"),
+                    Just("vestibule-8080"), Just("vestibule-flow-8080"), Just("vestibule-device-8080"), Just("="), Just(";"), Just(" "), Just("a"), Just("\t"),
                 ],
                 0..24,
             ),
@@ -299,6 +317,7 @@ mod tests {
             let fields: HeaderMap = cookies.others(&request(&[&line])).map(|line| (COOKIE, line)).into_iter().collect();
             prop_assert_eq!(cookies.session.read(&fields), Presented::Absent);
             prop_assert_eq!(cookies.flow.read(&fields), Presented::Absent);
+            prop_assert_eq!(cookies.device.read(&fields), Presented::Absent);
             let others = |fields: &HeaderMap| -> Vec<Vec<u8>> {
                 fields
                     .get_all(COOKIE)

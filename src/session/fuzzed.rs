@@ -9,7 +9,8 @@ use crate::config::portal::PortalUrl;
 pub fn cookies(bytes: &[u8]) {
     for (url, session) in [("http://localhost:8080", "vestibule-8080"), ("https://example.com", "__Host-vestibule")] {
         let Ok(url) = PortalUrl::parse(url) else { return };
-        let ours = [session.to_owned(), session.replace("vestibule", "vestibule-flow"), HOPS.to_owned()];
+        let own = |what: &str| session.replace("vestibule", &format!("vestibule-{what}"));
+        let ours = [session.to_owned(), own("flow"), own("device"), HOPS.to_owned()];
         check(&Cookies::new(&url, None), &ours, bytes);
     }
 }
@@ -20,6 +21,7 @@ fn check(cookies: &Cookies, ours: &[String], bytes: &[u8]) {
     let fields: HeaderMap = cookies.others(&received).map(|line| (COOKIE, line)).into_iter().collect();
     assert_eq!(cookies.session.read(&fields), Presented::Absent);
     assert_eq!(cookies.flow.read(&fields), Presented::Absent);
+    assert_eq!(cookies.device.read(&fields), Presented::Absent);
     assert_eq!(others(&fields, &[]), others(&received, ours), "other cookies and their order stay");
     let exact = |name: &str| {
         let own = |pair: &Vec<u8>| pair.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="));

@@ -134,6 +134,9 @@ mod tests {
         let keys = keys("one", &[]);
         let sealed = seal(&keys, Purpose::Flow, &[7; 32]);
         assert_eq!(open(&keys, Purpose::Session, sealed.as_bytes()), None);
+        assert_eq!(open(&keys, Purpose::Device, sealed.as_bytes()), None);
+        let sealed = seal(&keys, Purpose::Device, &[7; 32]);
+        assert_eq!(open(&keys, Purpose::Session, sealed.as_bytes()), None, "nor is a device cookie");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The keys under `[secrets]`: one for ids, one for flow ids, one for form tokens, each derived by its own label.
+//! The keys under `[secrets]`: one each for ids, flow ids, form tokens and device ids, each derived by its own label.
 //!
 //! The current secret signs; the previous ones are only accepted, so that a secret can be replaced without signing
 //! anybody out. HMAC-SHA256 derives and signs (RFC 2104; NIST SP 800-108 in counter-less form with fixed labels).
@@ -21,12 +21,15 @@ pub(crate) enum Purpose {
     Flow,
     /// The hidden field of a form.
     Form,
+    /// The device cookie.
+    Device,
 }
 
 struct Derived {
     session: hmac::Key,
     flow: hmac::Key,
     form: hmac::Key,
+    device: hmac::Key,
 }
 
 impl Keys {
@@ -64,6 +67,7 @@ impl Derived {
             session: derive(b"vestibule session id v1"),
             flow: derive(b"vestibule flow id v1"),
             form: derive(b"vestibule form token v1"),
+            device: derive(b"vestibule device id v1"),
         }
     }
 
@@ -72,6 +76,7 @@ impl Derived {
             Purpose::Session => &self.session,
             Purpose::Flow => &self.flow,
             Purpose::Form => &self.form,
+            Purpose::Device => &self.device,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Both parts are made from the same [`Letter`], so they cannot say different things.
 
 pub mod confirm;
+pub mod device;
 pub mod reset;
 pub mod security;
 
@@ -10,6 +11,7 @@ use maud::{DOCTYPE, html};
 
 pub use self::{
     confirm::{AddressTaken, ConfirmAddress, ConfirmRegistration},
+    device::NewDevice,
     reset::ResetLink,
     security::{FactorOff, FactorOn, PasskeyCopied, PasswordChanged, Recovery, RecoveryCodes},
 };

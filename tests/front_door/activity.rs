@@ -7,10 +7,13 @@ use sqlx::SqlitePool;
 use crate::{
     second_factor::{NUMBER, answer, stage},
     support::{
+        PROMPTLY,
         client::Browser,
         eventually, html,
+        mailbox::Mailbox,
         people::{OTHER_PASSWORD, PASSWORD, site},
-        program::Program,
+        program::{Program, Setup},
+        upstream::Upstream,
     },
 };
 
@@ -106,6 +109,24 @@ async fn two_accounts_never_see_each_others() {
 }
 
 #[tokio::test]
+async fn confirming_who_one_is_shows_as_that() {
+    let (_upstream, program, mut ada) = site(|mut setup| {
+        setup.moved_clock = true;
+        setup
+    })
+    .await;
+    program.clock.as_ref().unwrap().advance(Duration::from_secs(20 * 60));
+    let fields = [("identifier", "ada"), ("password", PASSWORD)];
+    ada.submit("/.auth/login?again=1", "/.auth/login", &fields).await.expect(303);
+    let expected = [
+        "You confirmed that it's you with your password",
+        "You signed in with",
+        "The administrator added your account",
+    ];
+    shows(&mut ada, &expected).await;
+}
+
+#[tokio::test]
 async fn nothing_that_was_typed_is_kept_logged_or_shown() {
     let stage = stage().await;
     let mut ada = stage.enrolled().await;
@@ -167,13 +188,14 @@ async fn a_thousand_wrong_passwords_fail_no_page_and_push_nothing_out() {
 
 #[tokio::test]
 async fn what_the_operator_does_names_the_operator() {
-    let (_upstream, program, mut ada) = site(|setup| setup).await;
+    let (_upstream, program, _) = site(|setup| setup).await;
     program.add_person("grace", OTHER_PASSWORD, true);
     program.run(&["user", "groups", "ada", "staff"], "");
     program.run(&["user", "set-password", "ada", "--password-stdin"], &format!("{OTHER_PASSWORD}\n"));
     program.run(&["user", "disable", "ada"], "");
     program.run(&["user", "enable", "ada"], "");
-    ada.sign_in("ada", OTHER_PASSWORD).await.expect(303);
+    // Her session ended with the change of her password.
+    let mut ada = Browser::new(&program).signed_in("ada", OTHER_PASSWORD).await;
     shows(
         &mut ada,
         &[
@@ -241,4 +263,91 @@ async fn a_long_list_has_pages() {
     }
     assert!(ada.get(&format!("{PAGE}?before=0")).await.words().contains("There is nothing older."));
     ada.post(PAGE, &[]).await.expect(405);
+}
+
+const SUBJECT: &str = "New sign-in to your account at Vestibule";
+
+#[tokio::test]
+async fn a_new_device_is_mailed_once_and_neither_the_first_nor_a_known_one() {
+    let (upstream, mailbox) = (Upstream::start().await, Mailbox::start().await);
+    let mut setup = Setup::before(&upstream.url());
+    setup.mail = format!("transport = \"{}\"\nfrom = \"no-reply@example.com\"\n", mailbox.transport());
+    let program = setup.start().await;
+    program.ready().await;
+    program.add_person("ada", PASSWORD, false);
+    let with = |agent: &str| {
+        let mut browser = Browser::new(&program);
+        browser.always = vec![("user-agent".into(), agent.into())];
+        browser
+    };
+    let out = async |browser: &mut Browser| {
+        browser.submit("/.auth/logout", "/.auth/logout", &[]).await.expect(303);
+    };
+    let mut first = with("curl/8.14.1").signed_in("ada", PASSWORD).await;
+    out(&mut first).await;
+    first.sign_in("ada", PASSWORD).await.expect(303);
+    // Only a wrong password: nobody signed in.
+    with("Wget/1.25").sign_in("ada", TYPED_AMISS).await.expect(401);
+    let mut second = with("Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0");
+    second.sign_in("ada", PASSWORD).await.expect(303);
+    let mail = mailbox.wait_for("ada@example.com", SUBJECT).await;
+    let text = mail.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("UTC with Firefox on Windows, from 127.0.0.0/24."), "{text}");
+    assert!(text.contains(&format!("See where you are signed in: {}/.auth/sessions ", program.origin())), "{text}");
+    out(&mut second).await;
+    second.sign_in("ada", PASSWORD).await.expect(303);
+    // Forgotten by the browser, it is a new one.
+    let mut third = second.clone();
+    out(&mut third).await;
+    third.jar.retain(|name, _| !name.contains("device"));
+    third.sign_in("ada", PASSWORD).await.expect(303);
+    eventually("the second mail", PROMPTLY, async || (mailbox.all().await.len() == 2).then_some(())).await;
+    for browser in [&mut first, &mut second, &mut third] {
+        browser.jar.retain(|name, _| name.contains("device"));
+        browser.sign_in("ada", PASSWORD).await.expect(303);
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let subjects: Vec<_> = mailbox.all().await.into_iter().map(|mail| mail.subject).collect();
+    assert_eq!(subjects, [SUBJECT; 2]);
+}
+
+#[tokio::test]
+async fn the_device_cookie_outlives_sessions_and_never_reaches_the_site_behind() {
+    let (upstream, program, mut ada) = site(|setup| setup).await;
+    let name = format!("vestibule-device-{}", program.http.port());
+    let value = ada.jar[&name].clone();
+    ada.jar.insert("of-the-site".into(), "1".into());
+    ada.get("/").await.expect(200);
+    assert_eq!(upstream.last().field("cookie"), Some("of-the-site=1"));
+    ada.submit("/.auth/logout", "/.auth/logout", &[]).await.expect(303);
+    assert_eq!(ada.jar[&name], value, "signing out keeps it");
+    let reply = ada.sign_in("ada", PASSWORD).await.expect(303);
+    let line = reply.set_cookies().into_iter().find(|line| line.starts_with(&name)).expect("renewed");
+    assert!(line.starts_with(&format!("{name}={value};")), "the same one: {line}");
+    for part in ["HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=34560000"] {
+        assert!(line.contains(part), "{line}");
+    }
+    // It opens nothing, and one that is not ours is replaced.
+    let mut thief = Browser::new(&program);
+    thief.jar.insert(name.clone(), value.clone());
+    assert_eq!(thief.api("/.auth/me").await.status, 401);
+    for made_up in ["", "made-up", &value.replace(|c: char| c.is_ascii_lowercase(), "x")] {
+        let mut browser = Browser::new(&program);
+        browser.jar.insert(name.clone(), made_up.into());
+        browser.sign_in("ada", PASSWORD).await.expect(303);
+        assert_eq!(browser.jar[&name].len(), 64);
+        assert!(browser.jar[&name] != made_up && browser.jar[&name] != value);
+    }
+}
+
+#[tokio::test]
+async fn a_mail_server_that_is_down_keeps_nobody_from_signing_in_with_a_new_device() {
+    let (_upstream, program, _ada) = site(|mut setup| {
+        setup.mail = "transport = \"smtp://127.0.0.1:1\"\nfrom = \"no-reply@example.com\"\n".into();
+        setup
+    })
+    .await;
+    for _ in 0..3 {
+        Browser::new(&program).signed_in("ada", PASSWORD).await.get("/").await.expect(200);
+    }
 }

@@ -209,7 +209,7 @@ async fn our_cookies_stay_here_and_others_arrive_untouched_in_order() {
     let (name, value) = browser.session_cookie().unwrap();
     let authority = format!("localhost:{}", program.http.port());
     let ask = format!(
-        "GET / HTTP/1.1\r\nHost: {authority}\r\nAccept: */*\r\nCookie: a=1; {name}={value}; b=\"2 3\";c=x=y; {name}-flow=z; vestibule-flow-{}=z\r\nConnection: close\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: {authority}\r\nAccept: */*\r\nCookie: a=1; {name}={value}; b=\"2 3\";c=x=y; {name}-flow=z; vestibule-flow-{0}=z; vestibule-device-{0}=z\r\nConnection: close\r\n\r\n",
         program.http.port()
     );
     let (came, _) = raw::exchange(program.http, ask.as_bytes(), Duration::from_secs(3)).await;
@@ -227,7 +227,9 @@ async fn the_upstream_cannot_set_our_cookie() {
     let own = format!("vestibule-{}", program.http.port());
     let before = browser.jar[&own].clone();
     let (port, capitals) = (program.http.port(), own.to_uppercase());
-    let target = format!("/cookies/{own}/{capitals}/vestibule-flow-{port}/VESTIBULE-Flow-{port}/{own}0");
+    let target = format!(
+        "/cookies/{own}/{capitals}/vestibule-flow-{port}/VESTIBULE-Flow-{port}/vestibule-device-{port}/VESTIBULE-DEVICE-{port}/{own}0"
+    );
     let reply = browser.get(&target).await.expect(200);
     assert_eq!(reply.set_cookies(), ["a=1", &format!("{own}0=x"), "b=2"], "others pass unmerged, in order");
     assert_eq!(browser.jar[&own], before);

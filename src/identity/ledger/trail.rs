@@ -24,6 +24,9 @@ struct Row {
 impl Ledger {
     /// Adds entries in their order.
     pub(in crate::identity) async fn append(&self, tx: &mut Tx, entries: &[Entry]) -> Result<(), StoreError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
         let count = i64::try_from(entries.len()).unwrap_or(i64::MAX);
         let last = on!(tx, link => sqlx::query_scalar::<_, i64>(NUMBERS).bind(count).fetch_one(link))?;
         for (id, entry) in (last - count + 1..).zip(entries) {

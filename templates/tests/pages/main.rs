@@ -314,6 +314,15 @@ fn mails(site_name: &str) -> Vec<templates::MailBody> {
         mail::RecoveryCodes { site_name, first_name, what: mail::Recovery::Made, at: NOW, forgot: link }.body(),
         mail::RecoveryCodes { site_name, first_name, what: mail::Recovery::Used { left: 1 }, at: NOW, forgot: link }
             .body(),
+        mail::NewDevice {
+            site_name,
+            first_name,
+            device: "Firefox on Windows",
+            network: "192.0.2.0/24",
+            at: NOW,
+            sessions: link,
+        }
+        .body(),
         mail::FactorOff { site_name, first_name, last: false, at: NOW, forgot: link }.body(),
         mail::FactorOff { site_name, first_name, last: true, at: NOW, forgot: link }.body(),
     ]
