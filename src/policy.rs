@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use self::{decide::Verdict, rules::Rules};
 use crate::{
-    config::{self, site::HostPattern},
+    config::{self, accounts::Demanding, site::HostPattern},
     inbound::{Connection, Request, View},
     session::Live,
     world::UnixMillis,
@@ -139,12 +139,13 @@ pub struct Policy {
     /// By [`Site::index`].
     rules: Vec<Rules>,
     portal: route::Entrance,
+    demanding: Demanding,
 }
 
 impl Policy {
-    /// Compiles the configuration.
+    /// Compiles the configuration. `demanding`: `accounts.two_factor_groups`.
     #[must_use]
-    pub fn new(portal: &config::portal::Portal, sites: &[config::site::Site]) -> Self {
+    pub fn new(portal: &config::portal::Portal, demanding: &Demanding, sites: &[config::site::Site]) -> Self {
         let label = |site: &config::site::Site| match &site.host {
             HostPattern::Any => portal.url.authority(),
             HostPattern::Exact(host) => host.clone(),
@@ -156,6 +157,7 @@ impl Policy {
             sites: sites.iter().enumerate().map(site).collect(),
             rules: sites.iter().map(|site| Rules::new(&site.rules)).collect(),
             portal: route::Entrance::new(portal),
+            demanding: demanding.clone(),
         }
     }
 
@@ -178,6 +180,7 @@ impl Policy {
     pub fn decide(&self, request: Request, place: Place, subject: Subject, now: UnixMillis) -> Decision {
         let subject = decide::still_alive(subject, now);
         let verdict = match &place {
+            _ if decide::owes_factor(&self.demanding, &subject) => decide::owing(&place),
             Place::Portal(page) => decide::page(page, &subject),
             // A site we did not compile opens to nobody.
             Place::Site(site) => match self.rules.get(site.index) {

@@ -76,6 +76,8 @@ pub struct Settings {
     pub form_timeout: std::time::Duration,
     /// `session.remember`, for "Stay signed in for …".
     pub remember: std::time::Duration,
+    /// `accounts.two_factor_groups`: who may not turn their last second factor off.
+    pub two_factor_groups: config::accounts::Demanding,
     /// Codes or mails go to the console: pages say so, or a newcomer would wait for their telephone.
     pub trying_out: Option<TryingOut>,
 }

@@ -68,7 +68,7 @@ impl Rooms {
             (sessions.clone(), assertions.clone()),
             clock.clone(),
         );
-        let policy = Arc::new(Policy::new(&config.portal, &config.sites));
+        let policy = Arc::new(Policy::new(&config.portal, &config.accounts.two_factor_groups, &config.sites));
         let measures = Measures::new(policy.sites());
         let reader = Reader::new(config.listen.trusted_proxies.clone(), &entropy)?;
         Ok(Self { identity, sessions, assertions, policy, portal, post, service, measures, clock, reader, upstreams })
@@ -161,6 +161,7 @@ fn portal_settings(config: &Config) -> portal::Settings {
         form_limit: config.limits.form,
         form_timeout: config.limits.idle_timeout,
         remember: config.session.remember,
+        two_factor_groups: config.accounts.two_factor_groups.clone(),
         trying_out,
     }
 }

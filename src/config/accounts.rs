@@ -15,6 +15,32 @@ pub struct Accounts {
     pub confirm_email: bool,
     /// Members may administrate.
     pub admin_group: String,
+    /// Members have to have a second factor.
+    pub two_factor_groups: Demanding,
+}
+
+/// Whose members have to have a second factor.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Demanding {
+    /// Nobody's.
+    #[default]
+    Nobody,
+    /// Everybody has to have one.
+    Everybody,
+    /// These groups'.
+    Groups(Vec<String>),
+}
+
+impl Demanding {
+    /// Whether somebody in these groups has to have one.
+    #[must_use]
+    pub fn binds(&self, groups: &[String]) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::Everybody => true,
+            Self::Groups(bound) => groups.iter().any(|group| bound.contains(group)),
+        }
+    }
 }
 
 /// `accounts.database`
@@ -52,6 +78,7 @@ impl Default for Accounts {
             registration_domains: Vec::new(),
             confirm_email: false,
             admin_group: "admin".into(),
+            two_factor_groups: Demanding::Nobody,
         }
     }
 }
@@ -90,10 +117,26 @@ pub(super) fn read(mut section: Section<'_>) -> (Accounts, Wanted) {
         registration_domains: domains,
         confirm_email: default.confirm_email,
         admin_group: section.parse("admin_group", units::group).unwrap_or(default.admin_group),
+        two_factor_groups: two_factor_groups(&mut section),
     };
     let wanted = Wanted { registration, domains_given, confirm_email: section.truth("confirm_email") };
     section.finish();
     (accounts, wanted)
+}
+
+fn two_factor_groups(section: &mut Section<'_>) -> Demanding {
+    let groups =
+        section.list("two_factor_groups", |text| if text == "*" { Ok("*".into()) } else { units::group(text) });
+    match groups.unwrap_or_default() {
+        groups if groups.is_empty() => Demanding::Nobody,
+        groups if groups.iter().all(|group| group != "*") => Demanding::Groups(groups),
+        groups => {
+            if groups.len() > 1 {
+                section.refuse("two_factor_groups", "`*` means everybody: it stands alone, or not at all");
+            }
+            Demanding::Everybody
+        }
+    }
 }
 
 fn registration(text: &str) -> Result<Option<Registration>, String> {

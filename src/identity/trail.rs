@@ -47,7 +47,7 @@ macro_rules! events {
 events! {
     /// Every factor was shown. Detail: the ways.
     SignedIn = "signed-in",
-    /// Detail: [`WRONG_PASSWORD`], [`WRONG_CODE`], [`NO_TRIES`], [`THROTTLED`], [`DISABLED`].
+    /// Detail: [`WRONG_PASSWORD`], [`WRONG_CODE`], [`WRONG_PASSKEY`], [`NO_TRIES`], [`THROTTLED`], [`DISABLED`].
     SignInRefused = "sign-in-refused",
     /// By its owner.
     SignedOut = "signed-out",
@@ -61,6 +61,8 @@ events! {
     FactorAdded = "factor-added",
     /// Detail: which kind.
     FactorRemoved = "factor-removed",
+    /// A passkey counts backwards, as a copy would: it signed nobody in.
+    PasskeyCopied = "passkey-copied",
     /// Ten new ones; older ones are worth nothing.
     RecoveryCodesMade = "recovery-codes-made",
     /// One of them stood in for the second factor.
@@ -262,6 +264,7 @@ impl Identity {
     ) {
         match answered {
             Ok(Answered::Wrong { .. }) => self.note_refused(Some(account), WRONG_CODE, client, now),
+            Ok(Answered::Failed) => self.note_refused(Some(account), WRONG_PASSKEY, client, now),
             Ok(Answered::Spent { .. }) => self.note_refused(Some(account), NO_TRIES, client, now),
             _ => {}
         }
@@ -313,14 +316,11 @@ impl Identity {
 
 /// Which kind of factor, in a word.
 pub(super) fn kind(kind: &FactorKind) -> &'static str {
-    if matches!(kind, FactorKind::App { .. }) {
-        "app"
-    } else if matches!(kind, FactorKind::Email) {
-        "email"
-    } else if matches!(kind, FactorKind::Phone { .. }) {
-        "phone"
-    } else {
-        "passkey"
+    match kind {
+        FactorKind::App { .. } => "app",
+        FactorKind::Email => "email",
+        FactorKind::Phone { .. } => "phone",
+        FactorKind::Passkey { .. } => "passkey",
     }
 }
 
@@ -328,6 +328,8 @@ pub(super) fn kind(kind: &FactorKind) -> &'static str {
 pub const WRONG_PASSWORD: &str = "password";
 /// Why a sign-in was refused: the code of the second factor.
 pub const WRONG_CODE: &str = "code";
+/// Why a sign-in was refused: what the passkey signed.
+pub const WRONG_PASSKEY: &str = "passkey";
 /// Why a sign-in was refused: no tries were left for codes. Kept once a minute.
 pub const NO_TRIES: &str = "no-tries";
 /// Why a sign-in was refused: too many tries. Kept once a minute.

@@ -6,10 +6,15 @@ use http::{
 };
 
 use super::{
-    Page, Site, Subject, overrides,
+    Page, Place, Site, Subject, overrides,
     rules::{Asked, Demand, Rules},
 };
-use crate::{config::site::Allow, inbound::View, session::Record, world::UnixMillis};
+use crate::{
+    config::{accounts::Demanding, site::Allow},
+    inbound::View,
+    session::Record,
+    world::UnixMillis,
+};
 
 /// The words of a rule that opens to nobody.
 pub(super) const NOBODY: &str = "nobody";
@@ -38,6 +43,27 @@ pub(super) fn still_alive(subject: Subject, now: UnixMillis) -> Subject {
 /// Who may open a page of the portal.
 pub(super) fn page(page: &Page, subject: &Subject) -> Verdict {
     if open(&page.path) { Verdict::Allow } else { signed_in(subject) }
+}
+
+/// Whether somebody is signed in whose group demands a second factor, and has shown none. Whoever has one shows it at
+/// sign-in: so they have none yet.
+pub(super) fn owes_factor(demanding: &Demanding, subject: &Subject) -> bool {
+    match subject {
+        Subject::Session(live) => demanding.binds(&live.record.groups) && !live.record.two_factor(),
+        Subject::Anonymous { .. } | Subject::Unknown => false,
+    }
+}
+
+/// Nothing opens for them but the way to a second factor, and the way out. Other gateways and programs that ask who they
+/// are hear a no.
+pub(super) fn owing(place: &Place) -> Verdict {
+    let Place::Portal(page) = place else { return Verdict::StepUp };
+    match page.path.as_str() {
+        "me" | "check" => Verdict::Deny("people with two-factor authentication".into()),
+        "second-factor" => Verdict::Allow,
+        path if path.starts_with("second-factor/") || open(path) => Verdict::Allow,
+        _ => Verdict::StepUp,
+    }
 }
 
 /// Pages for people who are not signed in (some answer them with 401 themselves). Whatever is not named here, pages
@@ -182,7 +208,7 @@ pub(super) mod examples {
             ..Settings::default()
         };
         let portal = Portal { url: PortalUrl::parse(portal).unwrap(), ..Portal::default() };
-        Policy::new(&portal, &hosts.iter().map(site).collect::<Vec<_>>())
+        Policy::new(&portal, &Demanding::Nobody, &hosts.iter().map(site).collect::<Vec<_>>())
     }
 
     pub(in crate::policy) fn view(method: &str, host: &str, target: &str) -> View {
@@ -214,6 +240,8 @@ pub(super) mod examples {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::{examples::*, *};
     use crate::{
         config::site::Rule,
@@ -281,6 +309,45 @@ mod tests {
             for (subject, expected) in people.iter().zip(expected) {
                 assert_eq!(verdict(&policy, method, target, subject), *expected, "{method} {target} {subject:?}");
             }
+        }
+    }
+
+    /// A session whose group demands a second factor, without one.
+    #[test]
+    fn a_demanded_factor_leaves_open_the_way_to_it_and_the_way_out_only() {
+        let staff = Demanding::Groups(vec!["board".into(), "staff".into()]);
+        for (demanding, groups, methods, owes) in [
+            (&staff, &["staff"][..], &[Pwd][..], true),
+            (&staff, &["staff"], &[Pwd, Sms], false),
+            (&staff, &["kitchen"], &[Pwd], false),
+            (&staff, &[], &[Pwd], false),
+            (&Demanding::Everybody, &[], &[Pwd], true),
+            (&Demanding::Nobody, &["staff"], &[Pwd], false),
+        ] {
+            assert_eq!(owes_factor(demanding, &person(groups, methods)), owes, "{demanding:?} {groups:?} {methods:?}");
+        }
+        for nobody in [Subject::Anonymous { ended: true }, Subject::Unknown] {
+            assert!(!owes_factor(&Demanding::Everybody, &nobody));
+        }
+        let policy = site_policy();
+        assert_eq!(owing(&Place::Site(Arc::clone(&policy.sites()[0]))), Verdict::StepUp);
+        let place = |path: &str| Place::Portal(Page { path: path.into(), on_portal_host: true });
+        for path in [
+            "second-factor",
+            "second-factor/app",
+            "second-factor/passkey",
+            "login",
+            "login/verify",
+            "logout",
+            "assets/x",
+        ] {
+            assert_eq!(owing(&place(path)), Verdict::Allow, "{path}");
+        }
+        for path in ["", "profile", "profile/edit", "password", "sessions", "activity", "second-factorx", "nowhere"] {
+            assert_eq!(owing(&place(path)), Verdict::StepUp, "{path}");
+        }
+        for path in ["me", "check"] {
+            assert!(matches!(owing(&place(path)), Verdict::Deny(_)), "{path}");
         }
     }
 

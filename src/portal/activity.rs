@@ -35,6 +35,7 @@ fn words(entry: &Recorded) -> String {
         Event::OthersEnded => "You signed out everywhere else",
         Event::FactorAdded => return format!("You added a second factor: {}", factor(&entry.detail)),
         Event::FactorRemoved => return format!("You removed a second factor: {}", factor(&entry.detail)),
+        Event::PasskeyCopied => "A passkey of yours counted backwards, as a copy would",
         Event::RecoveryCodesMade => "You made new recovery codes",
         Event::RecoveryCodeUsed => "A recovery code was used",
         Event::PasswordChanged => "You changed your password",
@@ -59,6 +60,7 @@ fn refusal(why: &str) -> &'static str {
     match why {
         trail::WRONG_PASSWORD => "Somebody entered a wrong password",
         trail::WRONG_CODE => "Somebody who knew your password entered a wrong code",
+        trail::WRONG_PASSKEY => "A passkey did not sign you in",
         trail::NO_TRIES => "Somebody who knew your password had no tries left for codes",
         trail::THROTTLED => "Somebody tried passwords too often",
         trail::DISABLED => "Somebody entered your password, while your account was disabled",

@@ -5,6 +5,7 @@ use secrecy::SecretString;
 use templates::{Alert, Notice, page::Other};
 
 use super::{
+    Settings,
     done::Done,
     factors,
     form::{Fields, Form, Sent},
@@ -14,7 +15,8 @@ use super::{
     visit::{Bound, Visit, encoded},
 };
 use crate::{
-    identity::{MOST_PASSKEYS, Refusal},
+    config::site::{Allow, Rule},
+    identity::{MOST_PASSKEYS, Refusal, account::Account},
     inbound::answer::Answer,
 };
 
@@ -90,8 +92,12 @@ impl Page for Disable {
             }
             Err(other) => return show(visit, &typed.factor, &Back::of(other, visit.now)?).await,
         };
-        // A form without (or with an old) id still means the one factor there is.
         let own = &proof.account().factors;
+        if own.len() == 1 && demanded(visit, proof.account()) {
+            // The page says why.
+            return show(visit, &typed.factor, &Back::alert(StatusCode::FORBIDDEN, Alert::FactorDemanded)).await;
+        }
+        // A form without (or with an old) id still means the one factor there is.
         let only = if own.len() == 1 { own.first() } else { None };
         let factor = own.iter().find(|own| own.id == typed.factor).or(only).map(|own| own.id.clone());
         let done = if own.len() > 1 { Done::Less } else { Done::Off };
@@ -143,6 +149,15 @@ impl Page for AskFirst {
     }
 }
 
+/// Whether a group, or the rule of a site that such people may use, asks them for a second factor.
+fn demanded(visit: &Visit<'_>, account: &Account) -> bool {
+    let Settings { sites, two_factor_groups, .. } = &visit.room.settings;
+    let of_theirs =
+        |rule: &Rule| rule.groups.is_empty() || rule.groups.iter().any(|group| account.groups.contains(group));
+    let rules = || sites.iter().flat_map(|site| &site.rules).filter(|rule| rule.allow == Allow::TwoFactor);
+    two_factor_groups.binds(&account.groups) || rules().any(of_theirs)
+}
+
 fn confirm_first(visit: &Visit<'_>, factor: &str) -> Answer {
     visit.confirm_first(&format!("second-factor/disable?factor={}", encoded(factor)))
 }
@@ -160,6 +175,7 @@ async fn show(visit: &Visit<'_>, factor: &str, back: &Back) -> Outcome {
         frame: visit.frame(),
         factor: line.borrowed(),
         last: lines.len() == 1,
+        demanded: demanded(visit, &account),
         username: &account.username,
         alert: back.shown_alert(),
     };

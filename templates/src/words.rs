@@ -215,6 +215,8 @@ pub enum Alert<'a> {
     StartOver,
     /// The current password is not right (change password, disable).
     WrongPassword,
+    /// The last second factor cannot go: a group or a rule asks for one.
+    FactorDemanded,
     /// Not the code.
     WrongCode {
         /// Tries left.
@@ -273,6 +275,7 @@ impl Alert<'_> {
                 Self::FormExpired => "This page had been open too long. Check what you typed and send it again.",
                 Self::StartOver => "This can't go on from here: it ran out or went on in another tab. Start again.",
                 Self::WrongPassword => "That isn't your current password. Check it and try again.",
+                Self::FactorDemanded => "Your account has to have a second factor here. Add another one first, then remove this one.",
                 Self::WrongCode { left: 0 } => "That code isn't right. Ask for a new one.",
                 Self::WrongCode { left: 1 } => "That code isn't right. 1 try left.",
                 Self::WrongCode { left } => { "That code isn't right. " (left) " tries left." }

@@ -248,7 +248,7 @@ async fn a_recovery_code_stands_in_for_the_second_factor_once() {
     assert_eq!(none.location(), "/.auth/second-factor", "there is nothing to recover yet");
     let (mut browser, mut app) = enrolled(&stage).await;
     let list = browser.get("/.auth/second-factor").await.expect(200).words();
-    assert!(list.contains("a lost phone locks you out"), "{list}");
+    assert!(list.contains("a lost device locks you out"), "{list}");
     let codes = recovery_codes(&mut browser).await;
     assert_eq!(codes.len(), 10);
     assert_eq!(codes.iter().collect::<std::collections::HashSet<_>>().len(), 10, "{codes:?}");

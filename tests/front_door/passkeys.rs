@@ -93,7 +93,7 @@ async fn what_another_site_asked_for_or_nobody_unlocked_is_refused() {
     let stage = stage().await;
     let (_, mut key) = with_passkey(&stage).await;
     let origin = stage.program.origin();
-    let mut try_both = async |key: &Key, why: &str| {
+    let try_both = async |key: &Key, why: &str| {
         let mut browser = Browser::new(&stage.program);
         let reply = alone(&mut browser, key).await;
         refused(&reply, &browser, why);

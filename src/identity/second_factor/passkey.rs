@@ -27,6 +27,7 @@ use crate::{
         ledger::{Carry, PasskeyUse},
         outbox::RowId,
         throttle::Purpose,
+        trail::{self, Event},
     },
     inbound::Client,
     telemetry::metrics::SignInResult,
@@ -159,7 +160,8 @@ impl Identity {
         }
         ledger.add_factor(&mut tx, &account.id, &factor).await?;
         ledger.add_passkey(&mut tx, &factor.id, passkey.cred_id(), &document).await?;
-        let (account, row) = self.guarded(tx, &account.id, Carry::Keep(keep), now).await?;
+        let entry = self.entry(Event::FactorAdded, &account.id, now).with(trail::kind(&factor.kind));
+        let (account, row) = self.guarded_as(tx, entry, Carry::Keep(keep)).await?;
         self.tell_factor_on(&account, &factor.kind, now);
         Ok(Some((Authenticated::new(account, vec![Shown { method: Method::Hwk, at: now }]), row)))
     }
@@ -216,7 +218,7 @@ impl Identity {
         let Some(passkeys) = &self.inner.settings.passkeys else { return Ok(false) };
         let Ok(credential) = serde_json::from_str::<PublicKeyCredential>(credential) else { return Ok(false) };
         let finished = passkeys.webauthn.finish_passkey_authentication(&credential, &ceremony.state);
-        self.shown(account, credential.get_credential_id(), finished, ceremony.began, now).await
+        self.shown(account, credential.get_credential_id(), finished, (ceremony.began, now)).await
     }
 
     /// For the sign-in page. `None` where passkeys are not offered.
@@ -246,7 +248,7 @@ impl Identity {
         now: UnixMillis,
     ) -> Result<Option<Authenticated>, Refusal> {
         let ticket = self.inner.throttle.admit(Purpose::Passkey, "", client, now)?;
-        let shown = self.alone(ceremony, credential, now).await;
+        let shown = self.alone(ceremony, credential, client, now).await;
         let result = match &shown {
             Ok(Some(_)) => {
                 ticket.succeeded();
@@ -265,7 +267,13 @@ impl Identity {
         shown
     }
 
-    async fn alone(&self, ceremony: &str, credential: &str, now: UnixMillis) -> Result<Option<Authenticated>, Refusal> {
+    async fn alone(
+        &self,
+        ceremony: &str,
+        credential: &str,
+        client: &Client,
+        now: UnixMillis,
+    ) -> Result<Option<Authenticated>, Refusal> {
         let Some(passkeys) = &self.inner.settings.passkeys else { return Ok(None) };
         let sealed = URL_SAFE_NO_PAD.decode(ceremony).ok();
         let opened = sealed.and_then(|sealed| passkeys.vault.open(ALONE, &sealed));
@@ -282,7 +290,8 @@ impl Identity {
         let known = self.credentials(&account.id).await?;
         let Some(passkey) = known.iter().find(|known| known.cred_id().as_slice() == id) else { return Ok(None) };
         let finished = passkeys.webauthn.finish_discoverable_authentication_v2(&credential, state, passkey);
-        if !self.shown(&account, id, finished, began, now).await? {
+        if !self.shown(&account, id, finished, (began, now)).await? {
+            self.note_refused(Some(&account.id), trail::WRONG_PASSKEY, client, now);
             return Ok(None);
         }
         Ok(Some(Authenticated::new(account, vec![Shown { method: Method::Hwk, at: now }])))
@@ -294,8 +303,7 @@ impl Identity {
         account: &Account,
         credential: &[u8],
         finished: Result<AuthenticationResult, WebauthnError>,
-        began: UnixMillis,
-        now: UnixMillis,
+        (began, now): (UnixMillis, UnixMillis),
     ) -> Result<bool, Refusal> {
         let result = match finished {
             Ok(result) if result.user_verified() => result,
@@ -337,6 +345,7 @@ impl Identity {
             return Ok(false);
         };
         tracing::warn!(account = %account.id.0, factor = factor.id, "a passkey counts backwards: it may have been copied");
+        self.note(Event::PasskeyCopied, &account.id, "", now);
         let FactorKind::Passkey { name } = &factor.kind else { return Ok(false) };
         let settings = &self.inner.settings;
         let body = words::PasskeyCopied {

@@ -85,7 +85,8 @@ impl Rig {
         );
         let cookie = sign_in(&sessions).await;
         let upstreams = Upstreams::new(std::slice::from_ref(&site), &limits, &Entropy::System).unwrap();
-        let policy = Arc::new(Policy::new(&portal, std::slice::from_ref(&site)));
+        let policy =
+            Arc::new(Policy::new(&portal, &crate::config::accounts::Demanding::Nobody, std::slice::from_ref(&site)));
         let reader = Reader::new(Vec::new(), &Entropy::counting()).unwrap();
         let listen = Listen { http: Some(([127, 0, 0, 1], 0).into()), ..Listen::default() };
         let listener = Listener::bind(&listen, &limits).unwrap();

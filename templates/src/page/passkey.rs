@@ -151,7 +151,7 @@ impl PasskeySignIn<'_> {
             (form::hidden("ceremony", self.ceremony))
             (form::hidden("return_to", return_to))
             (form::hidden("remember", ""))
-            button type="submit" { "Sign in with a passkey" }
+            div.actions { button type="submit" { "Sign in with a passkey" } }
         };
         ask(frame, "login/passkey", Ask::SignIn, self.options, &fields)
     }

@@ -99,6 +99,7 @@ impl SecondFactor<'_> {
             p { "After your password, we ask for something that only you can have. A stolen password alone then opens nothing." }
             @for factor in self.factors { div.row { (factor.render(frame)) } }
             @if self.ways.len() > 1 { (asked_first(frame, self.ways)) }
+            @if let Some(left) = self.recovery { (recovery(frame, left)) }
             @if app || codes || self.passkeys {
                 div.actions {
                     @if self.passkeys { a.button.primary[none] href=(frame.to("second-factor/passkey")) { "Add a passkey" } }
@@ -108,7 +109,6 @@ impl SecondFactor<'_> {
             } @else if none {
                 p.hint { "It can't be enabled on this site yet. Ask your administrator." }
             }
-            @if let Some(left) = self.recovery { (recovery(frame, left)) }
             p.links {
                 a href=(frame.to("sessions")) { "Where you are signed in" }
                 a href=(frame.to("activity")) { "Activity" }
@@ -146,7 +146,7 @@ fn recovery(frame: &Frame<'_>, left: u32) -> Markup {
     html! {
         p {
             @match left {
-                0 => { "Without " a href=(frame.to("second-factor/recovery-codes")) { "recovery codes" } ", a lost phone locks you out." }
+                0 => { "Without " a href=(frame.to("second-factor/recovery-codes")) { "recovery codes" } ", a lost device locks you out." }
                 1 => { (link) ": one is left." }
                 left => { (link) ": " (left) " are left." }
             }
@@ -376,6 +376,8 @@ pub struct DisableFactor<'a> {
     pub factor: FactorLine<'a>,
     /// Nothing but the password would guard the account.
     pub last: bool,
+    /// A group or a rule asks for a second factor: the last one stays.
+    pub demanded: bool,
     /// Whose; tells password managers which entry to fill.
     pub username: &'a str,
     /// Why the form came back.
@@ -401,12 +403,18 @@ impl DisableFactor<'_> {
             &Sheet::new(title, self.alert.is_some()).within(Section::Security),
             &html! {
                 h1 { "Disable " span.whole { "two-factor" } " authentication" }
+                @if self.last && self.demanded {
+                    (form::above(Some(Alert::FactorDemanded), &[]))
+                    p { (self.factor.words()) " stays on until there is another one." }
+                    p.links { a href=(frame.to("second-factor")) { "Back to Security" } }
+                } @else {
                 p { (self.factor.words())
                     @if self.last { " will no longer be asked for: your password alone will sign you in." }
                     @else { " will no longer be asked for. Your other factors will." }
                     " Your other devices will be signed out." }
                 (form::above(self.alert, &[]))
                 (form::post(frame, "second-factor/disable", &fields))
+                }
             },
         )
     }

@@ -393,12 +393,22 @@ fn guarding(t: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, Marku
         ),
         (
             "disable-passkey",
-            DisableFactor { frame, factor: passkey, last: false, username: t.username, alert: None }.render(),
+            DisableFactor { frame, factor: passkey, last: false, demanded: false, username: t.username, alert: None }
+                .render(),
+        ),
+        (
+            "disable-not",
+            DisableFactor { frame, factor: app, last: true, demanded: true, username: t.username, alert: None }
+                .render(),
         ),
         ("security-both", SecondFactor { factors: &[factor, app], ..security }.render()),
         ("app", enrol_app.render()),
         ("app-wrong", EnrolApp { alert: Some(Alert::WrongCode { left: 3 }), ..enrol_app }.render()),
-        ("disable-one", DisableFactor { frame, factor: app, last: false, username: t.username, alert: None }.render()),
+        (
+            "disable-one",
+            DisableFactor { frame, factor: app, last: false, demanded: false, username: t.username, alert: None }
+                .render(),
+        ),
         ("sessions", Sessions { notice: Some(Notice::DeviceSignedOut), ..sessions }.render()),
         ("sessions-alone", Sessions { lines: &[this], others: false, ..sessions }.render()),
         (
@@ -443,8 +453,15 @@ fn guarding(t: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, Marku
         ),
         (
             "disable",
-            DisableFactor { frame, factor, last: true, username: t.username, alert: Some(Alert::WrongPassword) }
-                .render(),
+            DisableFactor {
+                frame,
+                factor,
+                last: true,
+                demanded: false,
+                username: t.username,
+                alert: Some(Alert::WrongPassword),
+            }
+            .render(),
         ),
     ]
 }
