@@ -4,8 +4,8 @@
 //! fault a refusal is. Answers never tell whether an account exists.
 //!
 //! Its methods stand where their subject is: `sign_in`, `register`, `address`, `setup`, `reset`, `profile`,
-//! `second_factor`, `people` (the command line), `outbox`, `trail`. SQL is in `ledger` only. OWASP Authentication, Password Storage and Forgot
-//! Password Cheat Sheets; NIST SP 800-63B-4.
+//! `second_factor`, `people` and `import` (the command line), `outbox`, `trail`. SQL is in `ledger` only. OWASP Authentication,
+//! Password Storage and Forgot Password Cheat Sheets; NIST SP 800-63B-4.
 
 pub mod account;
 mod address;
@@ -13,6 +13,7 @@ pub mod challenge;
 mod devices;
 mod fields;
 mod hasher;
+pub mod import;
 mod ledger;
 mod letters;
 pub mod names;

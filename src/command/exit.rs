@@ -90,6 +90,8 @@ impl From<Refusal> for Failure {
 pub(super) const USAGE: u8 = 64;
 /// `EX_DATAERR`: what was given is not acceptable.
 pub(super) const DATA: u8 = 65;
+/// `EX_NOINPUT`: a file that cannot be read.
+pub(super) const NO_INPUT: u8 = 66;
 /// `EX_NOUSER`: there is no such person.
 pub(super) const NO_USER: u8 = 67;
 /// `EX_UNAVAILABLE`: something is not reachable.

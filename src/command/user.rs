@@ -1,6 +1,7 @@
 //! `vestibule user …`: people, from the command line, beside a running server: it acts on every change within a second.
 
 mod change;
+mod import;
 mod table;
 
 use clap::{Args, Subcommand};
@@ -69,6 +70,8 @@ pub(super) enum User {
     },
     /// Show or change a person's groups
     Groups(Groups),
+    /// Bring people from another system, with their passwords
+    Import(import::Import),
 }
 
 /// What is not given is asked for on a terminal.
@@ -130,6 +133,7 @@ pub(super) fn run(user: User, config: &Config) -> Result<(), Failure> {
         User::SetPassword { name, password_stdin } => change::set_password(&name, password_stdin, config),
         User::ResetFactors { name } => change::reset_factors(&name, config),
         User::Groups(groups) => change::groups(groups, config),
+        User::Import(import) => import::run(import, config),
     }
 }
 

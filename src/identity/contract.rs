@@ -2,6 +2,7 @@
 
 mod devices;
 mod guards;
+mod import;
 mod links;
 mod register;
 mod sign_in;

@@ -24,6 +24,7 @@ use argon2::{
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub(super) use self::foreign::{Adopted, Unfit};
 use self::{
     foreign::Foreign,
     workers::{Memory, Workers},

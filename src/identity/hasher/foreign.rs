@@ -64,11 +64,10 @@ pub enum Unfit {
     #[error("is incomplete or has a mistake in it")]
     Malformed,
     /// It would hold up sign-ins.
-    #[error("takes more than a second or more than 256 MiB to compare: set a new password there, or leave it empty")]
+    #[error("takes more than a second or more than 256 MiB to compare")]
     Dear,
 }
 
-#[expect(dead_code, reason = "the import command, which comes next, asks for it")]
 impl Adopted {
     /// Judges a hash as the other system wrote it.
     ///
