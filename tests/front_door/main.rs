@@ -19,6 +19,7 @@ mod factor_attacks;
 mod floods;
 mod forms;
 mod getting_in;
+mod import;
 mod layers;
 mod limits;
 mod mails;
