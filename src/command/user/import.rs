@@ -104,7 +104,7 @@ pub(super) fn run(import: Import, config: &Config) -> Result<(), Failure> {
         dry_run: import.dry_run || !listed.problems.is_empty(),
         skip_existing: import.skip_existing,
         without_password: import.without_password,
-        admins: import.admins || import.groups.iter().any(|group| *group == config.accounts.admin_group),
+        admins: import.admins || import.groups.contains(&config.accounts.admin_group),
     };
     let total = listed.people.len();
     let watched = total > 1000 && std::io::stderr().is_terminal();
