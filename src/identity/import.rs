@@ -185,6 +185,7 @@ impl Identity {
             created_at: now,
             last_seen_at: None,
             factors: Vec::new(),
+            asked_first: None,
             generation: 0,
         };
         let ledger = &self.inner.ledger;

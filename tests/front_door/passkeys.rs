@@ -7,9 +7,10 @@ use serde_json::json;
 use crate::{
     second_factor::{NUMBER, Stage, answer, stage, stage_with},
     support::{
+        PROMPTLY,
         chromium::Window,
         client::{Browser, Reply},
-        html,
+        eventually, html,
         key::{Key, PRESENT, asked},
         mailbox::Mailbox,
         people::{OTHER_PASSWORD, PASSWORD},
@@ -428,4 +429,49 @@ async fn a_browser_fills_the_passkey_in_where_the_name_is_typed() {
     window.open_page(&format!("{origin}/.auth/login?return_to=/welcome")).await;
     window.sees("Remote-User").await;
     window.close().await;
+}
+
+/// A session that has one factor too few for its group.
+#[tokio::test]
+async fn where_a_group_demands_a_second_factor_nothing_opens_without_one_and_the_last_one_stays() {
+    let stage = stage_with(|setup| setup.accounts += "two_factor_groups = [\"staff\"]\n").await;
+    let mut browser = stage.signed_in().await;
+    browser.get("/").await.expect(200);
+    // Put into the group, at once.
+    stage.program.run(&["user", "groups", "ada", "staff"], "");
+    eventually("the demand", PROMPTLY, async || (browser.get("/").await.status == 303).then_some(())).await;
+    stage.upstream.forget();
+    for path in ["/", "/page", "/.auth/profile", "/.auth/password", "/.auth/sessions", "/.auth/activity"] {
+        let reply = browser.get(path).await.expect(303);
+        assert!(reply.location().starts_with("/.auth/second-factor?reason=wanted"), "{path}: {}", reply.location());
+    }
+    for path in ["/api", "/.auth/me", "/.auth/check"] {
+        assert_eq!(browser.api(path).await.status, 403, "{path}");
+    }
+    assert!(stage.upstream.seen().is_empty(), "nothing reached the site");
+    let list = browser.get("/.auth/second-factor?reason=wanted&return_to=/page").await.expect(200);
+    assert!(list.words().contains("asks for two-factor authentication"), "{}", list.words());
+    let mut key = Key::new(&stage.program.origin());
+    add(&mut browser, &mut key, "Yubi").await.expect(303);
+    browser.get("/page").await.expect(200);
+    let list = browser.get(SECURITY).await.expect(200).text();
+    let disable =
+        html::tags(&list, "a").find_map(|tag| html::attribute(tag, "href").filter(|href| href.contains("disable")));
+    let disable = disable.expect("a link");
+    let page = browser.get(&disable).await.expect(200);
+    assert!(page.words().contains("has to have a second factor here"), "{}", page.words());
+    let fields = [("password", PASSWORD), ("factor", disable.split_once('=').unwrap().1)];
+    let reply = browser.submit(SECURITY, "/.auth/second-factor/disable", &fields).await.expect(403);
+    assert!(reply.words().contains("Add another one first"), "{}", reply.words());
+    let mut second = Key::new(&stage.program.origin());
+    add(&mut browser, &mut second, "Spare").await.expect(303);
+    browser.submit(SECURITY, "/.auth/second-factor/disable", &fields).await.expect(303);
+    assert_eq!(browser.get(SECURITY).await.words().matches("Passkey ").count(), 1);
+    // At the next sign-in of somebody without one, too.
+    stage.program.add_person("sam", PASSWORD, false);
+    stage.program.run(&["user", "groups", "sam", "staff"], "");
+    let mut sam = Browser::new(&stage.program).signed_in("sam", PASSWORD).await;
+    assert!(sam.get("/page").await.expect(303).location().starts_with("/.auth/second-factor?reason=wanted"));
+    sam.submit("/.auth/second-factor", "/.auth/logout", &[]).await.expect(303);
+    assert!(sam.session_cookie().is_none(), "the way out is open");
 }
