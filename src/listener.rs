@@ -11,6 +11,7 @@ mod flood;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzed;
 mod io;
+mod park;
 pub mod proxy_protocol;
 mod request;
 mod stop;
@@ -67,6 +68,7 @@ impl Listener {
             proxies: listen.proxy_protocol.clone().into(),
             stop: Stop::default(),
             connections: Gauge::default(),
+            parked: Gauge::default(),
         };
         let most = accept::most_connections();
         Ok(Self { http, https: https.zip(acceptor), renewal, terms, most })

@@ -4,17 +4,18 @@
 
 use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body::Body;
 use hyper::{
     body::Incoming,
     server::conn::{http1, http2},
-    service::service_fn,
+    service::{HttpService, service_fn},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use ipnet::IpNet;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::AsyncWriteExt,
     net::TcpStream,
     time::{sleep, timeout},
 };
@@ -24,11 +25,12 @@ use super::{
     Service,
     flood::FrameMeter,
     io::Watched,
+    park::{self, PARK, Socket, Woken},
     proxy_protocol,
     request::{Host, Serving, answer},
     stop::Stop,
     thread::Place,
-    watch::{Graceful, LAST_REQUEST, Late, Patience, supervise},
+    watch::{CLOSE, Graceful, LAST_REQUEST, Late, Left, Patience, supervise},
 };
 use crate::{
     config::limits::Limits,
@@ -60,6 +62,8 @@ pub(super) struct Terms {
     pub stop: Stop,
     /// Open ones, for the metrics.
     pub connections: Gauge,
+    /// Those of them that are parked.
+    pub parked: Gauge,
 }
 
 /// A data thread's service and hyper's settings.
@@ -118,7 +122,7 @@ impl<S: Service> Server<S> {
         let http2 = session.alpn_protocol() == Some(b"h2");
         // In lower case already.
         let tls = Tls { server_name: session.server_name().map(Into::into) };
-        Ok(Some(self.speak(stream, Connection::new(peer, Some(tls)), http2, place)))
+        Ok(Some(self.speak(Box::new(stream), Connection::new(peer, Some(tls)), http2, place)))
     }
 
     /// Who is at the other end: the TCP peer, or whom a load balancer names, before it says anything else.
@@ -137,10 +141,7 @@ impl<S: Service> Server<S> {
         sleep(LAST_REQUEST).await;
     }
 
-    fn speak<T>(&self, stream: T, connection: Connection, http2: bool, place: Place) -> Speaking<'_>
-    where
-        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
+    fn speak(&self, stream: impl Socket, connection: Connection, http2: bool, place: Place) -> Speaking<'_> {
         let progress = Arc::clone(&place.progress);
         progress.opened();
         let host = Arc::new(Host {
@@ -149,25 +150,74 @@ impl<S: Service> Server<S> {
             progress: Arc::clone(&progress),
             _place: place,
         });
-        let frames = http2.then(|| FrameMeter::new(std::time::Instant::now()));
-        let io = TokioIo::new(Watched::new(stream, Arc::clone(&progress), frames));
-        let Limits { head_timeout: head, idle_timeout: idle, .. } = self.terms.limits;
+        if !http2 {
+            return Box::pin(self.speak_http1(stream, host));
+        }
+        let frames = FrameMeter::new(std::time::Instant::now());
+        let io = TokioIo::new(Watched::new(stream, Arc::clone(&progress), Some(frames)));
+        let patience = Patience { head: None, idle: self.terms.limits.idle_timeout, park: None };
+        let service = service_fn(move |request| answer(Serving::begin(&host), Received::from(request)));
         // hyper's connections are large, and a future that is moved into another takes its room twice: they are boxed first.
-        if http2 {
-            let patience = Patience { head: None, idle };
-            let service = service_fn(move |request| answer(Serving::begin(&host), Received::from(request)));
-            let connection = Box::pin(self.http2.serve_connection(io, service));
-            Box::pin(async move { Ok(supervise(connection, &progress, patience, &self.terms.stop).await??) })
-        } else {
-            let patience = Patience { head: Some(head), idle };
-            // hyper keeps room for one request as long as the connection lives. Boxed, an idle one keeps none, and busy ones
-            // take turns with memory that is warm.
-            let service = service_fn(move |request| Box::pin(answer(Serving::begin(&host), Received::from(request))));
-            let connection = Box::pin(self.http1.serve_connection(io, service).with_upgrades());
-            Box::pin(async move { Ok(supervise(connection, &progress, patience, &self.terms.stop).await??) })
+        let mut connection = Box::pin(self.http2.serve_connection(io, service));
+        Box::pin(async move {
+            match supervise(&mut connection, &progress, patience, &self.terms.stop).await? {
+                Left::Ended(end) => Ok(end?),
+                Left::Parked => Ok(()),
+            }
+        })
+    }
+
+    /// Whenever nothing was served for [`PARK`], hyper's connection, and the room it holds, are given up until bytes come.
+    async fn speak_http1<T: Socket>(&self, mut socket: T, host: Arc<Host<S>>) -> Result<(), Ended> {
+        let Terms { limits, stop, parked, .. } = &self.terms;
+        let patience = Patience { head: Some(limits.head_timeout), idle: limits.idle_timeout, park: Some(PARK) };
+        let progress = Arc::clone(&host.progress);
+        // hyper keeps room for one request as long as its connection lives. Boxed, an idle one keeps none, and busy ones
+        // take turns with memory that is warm.
+        let mut service = service_fn(move |request| Box::pin(answer(Serving::begin(&host), Received::from(request))));
+        let mut replay = Bytes::new();
+        loop {
+            let io = TokioIo::new(Watched::new(socket, Arc::clone(&progress), None).replaying(replay));
+            let mut connection = Box::pin(self.http1.serve_connection(io, service).with_upgrades());
+            match supervise(&mut connection, &progress, patience, stop).await? {
+                Left::Ended(end) => return Ok(end?),
+                Left::Parked => {}
+            }
+            let Some(parts) = take_apart(connection) else { return Ok(()) };
+            (socket, replay, service) = parts;
+            // Not empty: the next head has begun, in one piece with the request before.
+            if !replay.is_empty() {
+                continue;
+            }
+            let counted = parked.hold();
+            if park::wait(&socket, &progress, patience, stop).await == Woken::Late {
+                // Who does not take our farewell either has had it.
+                let _ = timeout(CLOSE, socket.shutdown()).await;
+                return Ok(());
+            }
+            drop(counted);
         }
     }
 }
+
+/// The socket under hyper's connection, what was read of a next head, and the service. `None`: a tunnel has the socket.
+fn take_apart<T, S>(connection: Pin<Box<Http1<T, S>>>) -> Option<(T, Bytes, S)>
+where
+    T: Socket,
+    S: HttpService<Incoming> + Unpin,
+    S::Future: Unpin,
+    S::Error: Into<BodyError>,
+    S::ResBody: 'static,
+    <S::ResBody as Body>::Error: Into<BodyError>,
+{
+    let parts = Pin::into_inner(connection).into_parts()?;
+    // Empty, it may still hold its room. An empty line after a request is no beginning of another (RFC 9112 §2.2).
+    let nothing = parts.read_buf.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
+    let read = if nothing { Bytes::new() } else { parts.read_buf };
+    Some((parts.io.into_inner().into_socket(), read, parts.service))
+}
+
+type Http1<T, S> = http1::UpgradeableConnection<TokioIo<Watched<T>>, S>;
 
 /// Requests and answers, until the connection ends.
 type Speaking<'s> = BoxFuture<'s, Result<(), Ended>>;

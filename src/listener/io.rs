@@ -7,6 +7,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{flood::FrameMeter, watch::Progress};
@@ -14,9 +15,13 @@ use super::{flood::FrameMeter, watch::Progress};
 /// A socket whose reads and writes are noted.
 pub(super) struct Watched<T> {
     io: T,
+    /// What was read before and is to be read again.
+    replay: Bytes,
     progress: Arc<Progress>,
     frames: Option<FrameMeter>,
     blocked: Blocked,
+    /// No request comes any more.
+    shutting: bool,
 }
 
 /// What waits for the client to read on. A flush that is done says nothing about a write that is not.
@@ -30,7 +35,27 @@ enum Blocked {
 impl<T> Watched<T> {
     /// `frames` on HTTP/2.
     pub fn new(io: T, progress: Arc<Progress>, frames: Option<FrameMeter>) -> Self {
-        Self { io, progress, frames, blocked: Blocked::No }
+        Self { io, replay: Bytes::new(), progress, frames, blocked: Blocked::No, shutting: false }
+    }
+
+    /// Gives `bytes` once more before what the socket has.
+    pub fn replaying(mut self, bytes: Bytes) -> Self {
+        self.replay = bytes;
+        self
+    }
+
+    /// The socket alone.
+    pub fn into_socket(self) -> T {
+        self.io
+    }
+
+    fn give_again(&mut self, buf: &mut ReadBuf<'_>) {
+        let count = self.replay.len().min(buf.remaining());
+        buf.put_slice(&self.replay.split_to(count));
+        if self.replay.is_empty() {
+            // Its room with it.
+            self.replay = Bytes::new();
+        }
     }
 
     fn wrote(&mut self, written: &Poll<io::Result<usize>>) {
@@ -59,7 +84,11 @@ impl<T> Watched<T> {
 impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        if self.replay.is_empty() {
+            ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        } else {
+            self.give_again(buf);
+        }
         let read = buf.filled().get(before..).unwrap_or_default();
         if !read.is_empty() {
             self.progress.read_some();
@@ -101,6 +130,11 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper shall end, the socket live on.
+        if self.progress.parking() && !self.shutting {
+            return Poll::Ready(Ok(()));
+        }
+        self.shutting = true;
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }

@@ -1,5 +1,7 @@
 //! The listener over real sockets.
 
+mod parking;
+
 use std::time::Duration;
 
 use tokio::{
@@ -58,6 +60,7 @@ fn tunnel(mut received: Received) -> Answer {
 struct Running {
     address: SocketAddr,
     connections: Gauge,
+    parked: Gauge,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<()>,
 }
@@ -71,11 +74,12 @@ fn start_with(limits: &Limits, change: impl FnOnce(&mut Listener)) -> Running {
     let mut listener = Listener::bind(&listen, limits).unwrap();
     change(&mut listener);
     let (address, connections) = (listener.addresses().0.unwrap(), listener.connections());
+    let parked = listener.terms.parked.clone();
     let (stop, stopped) = oneshot::channel::<()>();
     let ended = tokio::spawn(listener.run(2, || Echo, async {
         let _ = stopped.await;
     }));
-    Running { address, connections, stop, ended }
+    Running { address, connections, parked, stop, ended }
 }
 
 fn quick() -> Limits {

@@ -29,6 +29,8 @@ pub(super) struct Patience {
     pub head: Option<Duration>,
     /// Between requests, and for a write that does not move.
     pub idle: Duration,
+    /// Between requests, before [`supervise`] hands the connection back to be parked. `None`: never.
+    pub park: Option<Duration>,
 }
 
 /// Why a connection was cut off.
@@ -59,6 +61,7 @@ pub(super) struct Progress {
     /// When one of them last moved, or another request came.
     unread_since: AtomicU64,
     closing: AtomicBool,
+    parking: AtomicBool,
 }
 
 impl Progress {
@@ -72,6 +75,7 @@ impl Progress {
             unread: AtomicU32::new(0),
             unread_since: AtomicU64::new(0),
             closing: AtomicBool::new(false),
+            parking: AtomicBool::new(false),
         }
     }
 
@@ -140,6 +144,21 @@ impl Progress {
         self.closing.load(Relaxed)
     }
 
+    /// From now on they should.
+    pub fn close(&self) {
+        self.closing.store(true, Relaxed);
+    }
+
+    /// Whether hyper's end is not to be the socket's.
+    pub fn parking(&self) -> bool {
+        self.parking.load(Relaxed)
+    }
+
+    /// When a connection on which nothing comes is closed.
+    pub fn idle_until(&self, patience: Patience) -> Instant {
+        self.began + Duration::from_millis(self.idle_since.load(Relaxed).max(1) - 1) + patience.idle
+    }
+
     fn stamp(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
     }
@@ -163,7 +182,7 @@ impl Progress {
         }
         match (patience.head, self.head_since.load(Relaxed)) {
             (Some(head), since @ 1..) => Some((after(since, head), Due::Late(Late::Head))),
-            _ => Some((after(self.idle_since.load(Relaxed).max(1), patience.idle), Due::Idle)),
+            _ => Some((self.idle_until(patience), Due::Idle)),
         }
     }
 }
@@ -171,6 +190,7 @@ impl Progress {
 enum Due {
     Late(Late),
     Idle,
+    Park,
 }
 
 /// What hyper's connections have in common.
@@ -179,25 +199,34 @@ pub(super) trait Graceful: Future<Output = hyper::Result<()>> {
     fn shut_down(self: Pin<&mut Self>);
 }
 
-/// Runs a connection until it ends, is late, or has finished after `stop`.
+/// How [`supervise`] leaves a connection.
+pub(super) enum Left {
+    Ended(hyper::Result<()>),
+    /// Between requests: hyper is done with it, its socket is open.
+    Parked,
+}
+
+/// Runs a connection until it ends, is late, may be parked, or has finished after `stop`.
 pub(super) async fn supervise<C: Graceful>(
-    mut connection: Pin<Box<C>>,
+    connection: &mut Pin<Box<C>>,
     progress: &Progress,
     patience: Patience,
     stop: &Stop,
-) -> Result<hyper::Result<()>, Late> {
+) -> Result<Left, Late> {
     let mut stopped = pin!(stop.heard());
-    let mut timer = pin!(sleep_until(Instant::now() + patience.head.unwrap_or(patience.idle)));
+    let awake = Instant::now();
+    let mut park = patience.park;
+    let mut timer = pin!(sleep_until(awake + park.or(patience.head).unwrap_or(patience.idle)));
     let mut phase = Phase::Open;
     // Both wake this task once they were polled: until then asking them again costs two locks a wake, a request three wakes.
     let (mut listening, mut armed) = (false, false);
     poll_fn(move |cx| {
         loop {
             if let Poll::Ready(end) = connection.as_mut().poll(cx) {
-                return Poll::Ready(Ok(end));
+                return Poll::Ready(Ok(Left::Ended(end)));
             }
             if matches!(phase, Phase::Open) && heard(stopped.as_mut(), stop, &mut listening, cx) {
-                progress.closing.store(true, Relaxed);
+                progress.close();
                 phase = Phase::Leaving(Instant::now() + LAST_REQUEST);
             }
             // An idle HTTP/1.1 connection is not closed at once: a request may already be on its way, and it gets its
@@ -207,7 +236,14 @@ pub(super) async fn supervise<C: Graceful>(
                 phase = Phase::Closing(None);
                 continue;
             }
-            let due = phase.due(progress, patience);
+            let due = match (phase.due(progress, patience), park) {
+                (Some((at, Due::Idle)), Some(park)) if matches!(phase, Phase::Open) => {
+                    // Not at once again, when what woke it was no request.
+                    let since = at.checked_sub(patience.idle).unwrap_or(at).max(awake);
+                    Some(if since + park < at { (since + park, Due::Park) } else { (at, Due::Idle) })
+                }
+                (due, _) => due,
+            };
             if let Some((at, _)) = due
                 && at < timer.deadline()
             {
@@ -224,12 +260,32 @@ pub(super) async fn supervise<C: Graceful>(
                     connection.as_mut().shut_down();
                     phase = Phase::Closing(Some(Instant::now() + CLOSE));
                 }
+                Some((at, Due::Park)) if at <= Instant::now() => match let_go(connection.as_mut(), progress, cx) {
+                    Poll::Ready(Ok(())) => return Poll::Ready(Ok(Left::Parked)),
+                    Poll::Ready(Err(error)) => return Poll::Ready(Ok(Left::Ended(Err(error)))),
+                    // Something of it is not done, a request's body that somebody still holds: it ends with that.
+                    Poll::Pending => park = None,
+                },
                 Some((at, _)) => timer.as_mut().reset(at),
                 None => timer.as_mut().reset(Instant::now() + patience.idle),
             }
         }
     })
     .await
+}
+
+/// Has hyper end the connection, but not its socket. Ready at once when hyper, too, knows it to be between requests: that
+/// alone tells for sure that it has nothing to write and no request's body to read.
+fn let_go<C: Graceful>(
+    mut connection: Pin<&mut C>,
+    progress: &Progress,
+    cx: &mut Context<'_>,
+) -> Poll<hyper::Result<()>> {
+    progress.parking.store(true, Relaxed);
+    connection.as_mut().shut_down();
+    let end = connection.poll(cx);
+    progress.parking.store(false, Relaxed);
+    end
 }
 
 /// Whether it was told to stop. A task's waker stays the same, so `stopped` is polled for its sake once.
@@ -274,4 +330,4 @@ impl Phase {
 /// After `stop`, how long an idle connection may still bring a request.
 pub(super) const LAST_REQUEST: Duration = Duration::from_secs(1);
 /// How long closing an idle connection may take.
-const CLOSE: Duration = Duration::from_secs(5);
+pub(super) const CLOSE: Duration = Duration::from_secs(5);
