@@ -32,11 +32,36 @@ impl Clone for Known {
     }
 }
 
-/// The one place in which a request names its host.
+/// The one place in which a request names its host. A copy: what a request brought lies in the buffer that it was read
+/// into, eight kibibytes that would stay as long as the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Spelling {
-    Field(HeaderValue),
-    Target(http::uri::Authority),
+    Field(Box<[u8]>),
+    Target(Box<str>),
+}
+
+/// The same, where it stands.
+#[derive(Clone, Copy)]
+enum Spelt<'p> {
+    Field(&'p HeaderValue),
+    Target(&'p http::uri::Authority),
+}
+
+impl Spelling {
+    fn is(&self, spelt: Spelt<'_>) -> bool {
+        match (self, spelt) {
+            (Self::Field(known), Spelt::Field(field)) => **known == *field.as_bytes(),
+            (Self::Target(known), Spelt::Target(target)) => **known == *target.as_str(),
+            (Self::Field(_), Spelt::Target(_)) | (Self::Target(_), Spelt::Field(_)) => false,
+        }
+    }
+
+    fn of(spelt: Spelt<'_>) -> Self {
+        match spelt {
+            Spelt::Field(field) => Self::Field(field.as_bytes().into()),
+            Spelt::Target(target) => Self::Target(target.as_str().into()),
+        }
+    }
 }
 
 impl Known {
@@ -50,8 +75,8 @@ impl Known {
     ) -> Result<(Authority, Arc<Forwarded>), Malformed> {
         let spelt = spelling(parts);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Some(named), Some(spelt)) = (&*known, &spelt)
-            && named.spelt == *spelt
+        if let (Some(named), Some(spelt)) = (&*known, spelt)
+            && named.spelt.is(spelt)
             && named.client == client.address
             && named.secure == secure
         {
@@ -61,6 +86,7 @@ impl Known {
         let forwarded = Arc::new(Forwarded::of(&authority, client, peer, secure));
         if let Some(spelt) = spelt {
             let (authority, forwarded) = (authority.clone(), Arc::clone(&forwarded));
+            let spelt = Spelling::of(spelt);
             *known = Some(Named { spelt, client: client.address, secure, authority, forwarded });
         }
         Ok((authority, forwarded))
@@ -68,14 +94,14 @@ impl Known {
 }
 
 /// `None` when there are two places, or none, or a scheme that has to be looked at: [`authority::of`] judges those.
-fn spelling(parts: &Parts) -> Option<Spelling> {
+fn spelling(parts: &Parts) -> Option<Spelt<'_>> {
     let mut fields = parts.headers.get_all(HOST).iter();
     match (parts.uri.authority(), fields.next(), fields.next()) {
-        (None, Some(field), None) => Some(Spelling::Field(field.clone())),
+        (None, Some(field), None) => Some(Spelt::Field(field)),
         (Some(authority), None, None)
             if parts.version >= http::Version::HTTP_2 && matches!(parts.uri.scheme_str(), Some("http" | "https")) =>
         {
-            Some(Spelling::Target(authority.clone()))
+            Some(Spelt::Target(authority))
         }
         _ => None,
     }
