@@ -12,6 +12,7 @@ mod rooms;
 mod signals;
 mod start;
 mod threads;
+mod tidying;
 mod welcome;
 
 use std::{future::Future, io, time::Duration};
@@ -86,6 +87,7 @@ pub fn serve(mut config: Config) -> Result<(), ServeError> {
         async { tokio::join!(outbox::drain(identity, sessions), assertions.keep(), trail).0 }
     }));
     service.spawn(rooms.upstreams.clone().check());
+    service.spawn(tidying::tidy());
     service.spawn(operations.run(rooms.clone(), listener.connections(), signals.clone()));
     let accept = runtime("the thread that accepts connections", Builder::new_current_thread())?;
     let (access, last_lines) = AccessLog::start(config.log.format);
