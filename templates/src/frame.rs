@@ -107,7 +107,7 @@ impl Frame<'_> {
                 }
                 body {
                     a.skip href="#main" { "Skip to the page" }
-                    @if let Some(what) = self.trying_out { p.trying { "Trying out: " (what.word()) " appear in the terminal." } }
+                    @if let Some(what) = self.trying_out { aside.trying { "Trying out: " (what.word()) " appear in the terminal." } }
                     header.bar {
                         span.name {
                             img src={ (self.assets) "/" (icon.file_name()) } alt="" width="28" height="28";

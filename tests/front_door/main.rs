@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed step is a failed test")]
 #![allow(dead_code, reason = "the support is shared by suites that use parts of it")]
 
+mod accessibility;
 mod activity;
 mod assertion;
 mod authenticator;

@@ -61,6 +61,9 @@ impl Window {
             wanted.add_experimental_option("prefs", off).unwrap();
         }
         let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), wanted).await.unwrap();
+        // For `judged`; pages know nothing of it.
+        let axe = serde_json::json!({ "source": include_str!("../axe/axe.min.js") });
+        driver.cdp().send_raw("Page.addScriptToEvaluateOnNewDocument", axe).await.unwrap();
         Self { driver, _chromedriver: chromedriver, _profile: profile }
     }
 
@@ -129,8 +132,8 @@ impl Window {
         let folder = pictures_folder();
         let cdp = self.driver.cdp();
         for scheme in ["light", "dark"] {
-            let media = serde_json::json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
-            cdp.send_raw("Emulation.setEmulatedMedia", media).await.unwrap();
+            self.prefers(scheme).await;
+            self.judged(&format!("{name}, {scheme}")).await;
             for (width, label) in WIDTHS {
                 self.resize(width).await;
                 let shot = cdp
@@ -151,6 +154,24 @@ impl Window {
         let wide = sizes["cssContentSize"]["width"].as_f64().unwrap();
         assert!(wide <= 320.0, "{name} is {wide} px wide on a screen of 320");
         cdp.send_raw("Emulation.clearDeviceMetricsOverride", serde_json::json!({})).await.unwrap();
+    }
+
+    /// Dark or light, as the reader prefers.
+    pub async fn prefers(&self, scheme: &str) {
+        let media = serde_json::json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.driver.cdp().send_raw("Emulation.setEmulatedMedia", media).await.unwrap();
+    }
+
+    /// Holds the page against every rule of axe-core, best practices too. The window needs scripts.
+    pub async fn judged(&self, name: &str) {
+        const RUN: &str = "const done = arguments[0];
+            axe.run({ resultTypes: ['violations'] }).then(
+                (all) => done(all.violations.map((one) => `${one.id}: ${one.help}: ` + one.nodes.map(
+                    (node) => node.html + ' ' + node.failureSummary).join('; '))),
+                (error) => done([String(error)]));";
+        let found = self.driver.execute_async(RUN, Vec::new()).await.unwrap();
+        let found = found.json().as_array().expect("a list of violations").clone();
+        assert!(found.is_empty(), "{name} is hard to use for some: {found:#?}");
     }
 
     /// Plugs in a virtual authenticator: a device that keeps passkeys and verifies its user. Its name.
