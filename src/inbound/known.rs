@@ -153,6 +153,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_remembered_does_not_keep_the_buffer_it_came_in() {
+        let buffer = bytes::Bytes::from(b"a.example, and eight kibibytes more".to_vec());
+        let known = Known::default();
+        let mut parts = parts("x");
+        parts.headers.insert(HOST, HeaderValue::from_maybe_shared(buffer.slice(..9)).unwrap());
+        known.of(&parts, &client("192.0.2.1", false), PEER, false).unwrap();
+        assert!(!buffer.is_unique());
+        drop(parts);
+        assert!(buffer.is_unique());
+    }
+
+    #[test]
     fn clients_of_a_trusted_proxy_are_never_taken_for_each_other() {
         let known = Known::default();
         for address in ["192.0.2.1", "192.0.2.2"] {

@@ -68,7 +68,7 @@ pub(super) fn crowd(bench: &Bench, front: &Front, url: &str, connections: usize)
     Ok(crowd)
 }
 
-/// Waits until all have come and the proxy has had nothing to do for two seconds: handshakes and answers are done then.
+/// Waits until all have come and the proxy has had nothing to do for eight seconds: what it gives up or back, it has by then.
 fn until_quiet(front: &Front, port: u16, connections: usize) -> Result<(), Failure> {
     let mut quiet = 0;
     for _ in 0..120 {
