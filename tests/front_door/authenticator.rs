@@ -230,7 +230,7 @@ async fn an_app_signs_in_while_the_code_provider_is_down() {
 }
 
 /// Makes ten and reads them off the page.
-async fn recovery_codes(browser: &mut Browser) -> Vec<String> {
+pub async fn recovery_codes(browser: &mut Browser) -> Vec<String> {
     let page = browser.submit(RECOVERY, RECOVERY, &[]).await.expect(200).text();
     let list = page.split_once("<pre>").unwrap().1.split_once("</pre>").unwrap().0;
     list.lines().map(str::to_owned).collect()

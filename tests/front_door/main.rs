@@ -42,6 +42,7 @@ mod running;
 mod second_factor;
 mod sessions;
 mod settings;
+mod sign_in_machine;
 mod stores;
 mod support;
 mod twilio;

@@ -22,7 +22,7 @@ const PAGE: &str = "/.auth/second-factor/passkey";
 const SECURITY: &str = "/.auth/second-factor";
 
 /// Adds that key to the account of whoever is signed in there.
-async fn add(browser: &mut Browser, key: &mut Key, name: &str) -> Reply {
+pub async fn add(browser: &mut Browser, key: &mut Key, name: &str) -> Reply {
     let page = browser.get(PAGE).await.expect(200);
     let (token, credential) = (html::input_value(&page.text(), "csrf").unwrap(), key.create(&asked(&page)));
     browser.post(PAGE, &[("csrf", &token), ("credential", &credential), ("name", name)]).await
