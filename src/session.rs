@@ -62,16 +62,12 @@ pub use self::{
     resume::Resumed,
     store::{NotOpened, Store},
 };
+pub use crate::storage::redis::Unreachable;
 use crate::{
     config::{self, portal::PortalUrl},
     telemetry::metrics::Lookups,
     world::{Clock, Entropy},
 };
-
-/// The store did not answer.
-#[derive(Debug, thiserror::Error)]
-#[error("the session store is not reachable")]
-pub struct Unreachable(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
 /// The door of this room. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -7,6 +7,8 @@
 //!
 //! Pools are lazy: a database that is down at the start fails calls, not the start, and every wait is bounded.
 
+pub mod redis;
+
 use std::{path::Path, str::FromStr, sync::Arc, time::Duration};
 
 use sqlx::{

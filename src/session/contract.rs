@@ -24,6 +24,7 @@ use crate::{
         session::{Redis as Servers, Session},
     },
     identity::{Authenticated, Method, Shown, account::Account},
+    storage::redis::Link,
     world::{Clock, Entropy},
 };
 
@@ -141,7 +142,7 @@ pub(super) fn room(store: &Store, clock: &Clock, settings: &Session) -> Sessions
 }
 
 pub(super) fn redis_store(url: &str, prefix: &str) -> Store {
-    Store::Redis(Arc::new(Redis::new(&Servers::parse(url).unwrap(), prefix).unwrap()))
+    Store::Redis(Arc::new(Redis::new(Link::under(&Servers::parse(url).unwrap(), prefix).unwrap())))
 }
 
 pub(super) fn redis_url() -> String {

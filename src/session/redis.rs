@@ -1,65 +1,71 @@
 //! The Redis store: `s:` records, `t:` activity, `a:` a set per account, `f:` what waits in flows, `g:` fences.
 //!
 //! Whatever Redis answers instead of what was asked (`OOM`, `READONLY`, `LOADING`, `NOPERM`) is *unreachable*, never
-//! *absent*. How the server is found and spoken to: `redis/dial.rs`, `redis/link.rs`; how it tells of changes:
-//! `redis/ear.rs`. Needs Redis 6. In a Cluster all keys carry one hash tag, since the scripts touch several at once.
+//! *absent*. How the server is found and spoken to: `storage::redis`; how it tells of changes: `redis/ear.rs`. Needs Redis 6. In a Cluster all keys carry one hash tag, since the scripts touch several at once.
 
-mod dial;
 mod ear;
-mod link;
 
 use std::time::Duration;
 
 use ::redis::{FromRedisValue, Script};
 
 pub(crate) use self::ear::{Deaf, Heard};
-use self::{
-    dial::Dialer,
-    link::{Links, Question},
-};
 use super::{
     Unreachable,
     activity::Beat,
     id::Key,
     record::Sid,
     scripts::Scripts,
-    store::{FENCE_SPAN, Fresh, NotOpened, SessionStore, Stored},
+    store::{FENCE_SPAN, Fresh, SessionStore, Stored},
 };
-use crate::{config::session::Redis as Servers, identity::account::AccountId, world::UnixMillis};
+use crate::{
+    identity::account::AccountId,
+    storage::redis::{Link, Question, millis},
+    world::UnixMillis,
+};
 
 /// A link to the Redis server that holds the sessions.
+#[derive(Debug)]
 pub struct Redis {
-    /// Before every key: `vestibule:`.
-    prefix: String,
+    link: Link,
     scripts: Scripts,
-    links: Links,
 }
 
 impl Redis {
-    /// Connects at first use.
-    ///
-    /// # Errors
-    /// When `SSL_CERT_FILE` cannot be used.
-    pub(crate) fn new(servers: &Servers, prefix: &str) -> Result<Self, NotOpened> {
-        let dialer = Dialer::new(servers.clone(), format!("{prefix}s:"))?;
-        Ok(Self { prefix: prefix.to_owned(), scripts: Scripts::new(), links: Links::new(dialer) })
+    /// Over this link, which others may use as well.
+    pub(crate) fn new(link: Link) -> Self {
+        Self { link, scripts: Scripts::new() }
+    }
+
+    /// The link, for what else lies there.
+    pub(super) fn link(&self) -> &Link {
+        &self.link
     }
 
     /// What the names of all records begin with.
     fn records(&self) -> String {
-        format!("{}s:", self.prefix)
+        format!("{}s:", self.link.prefix())
     }
 
     fn key(&self, kind: char, key: &Key) -> String {
-        format!("{}{kind}:{}", self.prefix, key.hex())
+        format!("{}{kind}:{}", self.link.prefix(), key.hex())
     }
 
     fn of(&self, kind: char, account: &AccountId) -> String {
-        format!("{}{kind}:{}", self.prefix, account.0)
+        format!("{}{kind}:{}", self.link.prefix(), account.0)
     }
 
     async fn ask<T: FromRedisValue>(&self, question: Question<'_>) -> Result<T, Unreachable> {
-        self.links.ask(question).await
+        self.link.ask(question).await
+    }
+
+    async fn run<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        keys: &[String],
+        args: &[String],
+    ) -> Result<T, Unreachable> {
+        self.link.run(script, keys, args).await
     }
 
     async fn pairs(&self, keys: &[Key]) -> Result<Vec<Option<Stored>>, Unreachable> {
@@ -73,22 +79,6 @@ impl Redis {
             found.extend(values.chunks_exact(2).map(pair));
         }
         Ok(found)
-    }
-
-    async fn run<T: FromRedisValue>(
-        &self,
-        script: &Script,
-        keys: &[String],
-        args: &[String],
-    ) -> Result<T, Unreachable> {
-        let mut invocation = script.prepare_invoke();
-        for key in keys {
-            invocation.key(key);
-        }
-        for arg in args {
-            invocation.arg(arg);
-        }
-        self.ask(Question::Script(invocation)).await
     }
 }
 
@@ -120,7 +110,7 @@ impl SessionStore for Redis {
             fresh.now.0.to_string(),
             millis(fresh.record.idle),
             fresh.record.proved.to_string(),
-            self.prefix.clone(),
+            self.link.prefix().to_owned(),
         ];
         if let Some((old, owner)) = replaces {
             keys.extend([self.key('s', &old), self.key('t', &old), self.of('a', &owner)]);
@@ -169,7 +159,7 @@ impl SessionStore for Redis {
         let args = [
             generation.to_string(),
             millis(FENCE_SPAN),
-            self.prefix.clone(),
+            self.link.prefix().to_owned(),
             except.map_or_else(String::new, |sid| sid.0.to_string()),
         ];
         let ended: Vec<String> = self.run(&self.scripts.end_account, &keys, &args).await?;
@@ -226,23 +216,11 @@ impl SessionStore for Redis {
     }
 }
 
-impl std::fmt::Debug for Redis {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The servers' logins hold passwords.
-        f.write_str("Redis(…)")
-    }
-}
-
 fn pair(values: &[Option<Vec<u8>>]) -> Option<Stored> {
     let [record, activity] = values else { return None };
     let raw = String::from_utf8_lossy(record.as_deref()?).into_owned();
     let active_at = activity.as_deref().and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
     Stored::parse(raw, active_at.map(UnixMillis))
-}
-
-/// A span for `PX`, at least one millisecond: Redis refuses zero.
-fn millis(span: Duration) -> String {
-    span.as_millis().clamp(1, i64::MAX as u128).to_string()
 }
 
 /// Keys in one command.

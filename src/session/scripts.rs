@@ -3,6 +3,7 @@
 use ::redis::Script;
 
 /// Every script, hashed once.
+#[derive(Debug)]
 pub(crate) struct Scripts {
     pub create: Script,
     pub rotate: Script,

@@ -18,9 +18,10 @@ use super::{
     redis::Redis,
 };
 use crate::{
-    config::{self, session::redis::Shape},
+    config,
     identity::account::AccountId,
-    world::{UnixMillis, roots},
+    storage::{self, redis::Link},
+    world::UnixMillis,
 };
 
 /// The backend, chosen in `app`. Cheap to clone.
@@ -35,12 +36,9 @@ pub enum Store {
 /// Why a store could not be opened at all. (A Redis that is down is no reason.)
 #[derive(Debug, thiserror::Error)]
 pub enum NotOpened {
-    /// `SSL_CERT_FILE` cannot be used.
+    /// No link to Redis can be made.
     #[error(transparent)]
-    Roots(roots::RootsError),
-    /// TLS cannot be set up.
-    #[error("TLS to Redis cannot be set up")]
-    Tls(#[source] rustls::Error),
+    Redis(#[from] storage::redis::NotOpened),
     /// Another process has the file open.
     #[error("{0} is in use by another Vestibule")]
     InUse(PathBuf),
@@ -151,9 +149,16 @@ impl Store {
     /// # Errors
     /// When `SSL_CERT_FILE` cannot be used.
     pub fn redis(servers: &config::session::Redis) -> Result<Self, NotOpened> {
-        // One hash tag, so that a cluster keeps everything in one slot.
-        let prefix = if servers.shape == Shape::Cluster { "{vestibule}:" } else { "vestibule:" };
-        Ok(Self::Redis(Arc::new(Redis::new(servers, prefix)?)))
+        Ok(Self::Redis(Arc::new(Redis::new(Link::new(servers)?))))
+    }
+
+    /// The link to Redis, if that is where sessions are.
+    #[must_use]
+    pub fn link(&self) -> Option<&Link> {
+        match self {
+            Self::Embedded(_) => None,
+            Self::Redis(redis) => Some(redis.link()),
+        }
     }
 
     /// Whether other processes change sessions behind our back.

@@ -9,11 +9,11 @@ use std::{sync::Arc, time::Duration};
 use ::redis::{AsyncConnectionConfig, ErrorKind, PushInfo, PushKind, RedisError, Value};
 use tokio::time::timeout;
 
-use super::{
-    Redis,
-    dial::{Wire, refused},
+use super::Redis;
+use crate::{
+    session::{Unreachable, id::Key},
+    storage::redis::{Wire, refused},
 };
-use crate::session::{Unreachable, id::Key};
 
 /// What is heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl Redis {
             told(&push, &prefix, &hear);
             Ok(())
         });
-        let opened = self.links.open(config).await.map_err(|error| match error.kind() {
+        let opened = self.link.links().open(config).await.map_err(|error| match error.kind() {
             ErrorKind::RESP3NotSupported => Deaf::Refused(error),
             _ => Deaf::Away,
         })?;
@@ -70,7 +70,7 @@ impl Redis {
 impl Ear {
     /// One heartbeat: the server answers within `patience` and still is the one that holds the sessions.
     pub async fn beat(&mut self, patience: Duration) -> Result<(), Unreachable> {
-        match timeout(patience, self.redis.links.confirm(self.seat, &mut self.wire)).await {
+        match timeout(patience, self.redis.link.links().confirm(self.seat, &mut self.wire)).await {
             Ok(confirmed) => Ok(confirmed?),
             Err(elapsed) => Err(Unreachable(Box::new(elapsed))),
         }
@@ -79,7 +79,7 @@ impl Ear {
     /// Waits `pause`, shorter when another server may have taken over.
     pub async fn rest(&self, pause: Duration) {
         // A telling that is missed is found by the next beat.
-        let _ = timeout(pause, self.redis.links.moved()).await;
+        let _ = timeout(pause, self.redis.link.links().moved()).await;
     }
 }
 

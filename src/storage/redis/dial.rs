@@ -22,14 +22,14 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::NotOpened;
 use crate::{
     config::session::redis::{Host, Login, Redis as Servers, Shape},
-    session::store::NotOpened,
     world::roots,
 };
 
 /// Where to look, and how to speak there.
-pub(super) struct Dialer {
+pub(crate) struct Dialer {
     servers: Servers,
     tls: Option<TlsConnector>,
     /// A name in our slot: whoever answers for it holds our keys.
@@ -38,11 +38,11 @@ pub(super) struct Dialer {
 
 /// A server process, as it names itself (`run_id`): a name in DNS, or a balancer's address, may lead to another one each time.
 /// `Err`: it may not be asked (an ACL without `+info`), or has no name.
-pub(super) type Server = Result<Arc<str>, RedisError>;
+pub(crate) type Server = Result<Arc<str>, RedisError>;
 
 /// An open connection and its driver, which ends with it.
 #[derive(Clone)]
-pub(super) struct Wire {
+pub(crate) struct Wire {
     pub connection: MultiplexedConnection,
     _driver: Arc<AbortOnDropHandle<()>>,
 }
@@ -188,12 +188,12 @@ fn bracketed(address: &str) -> String {
 }
 
 /// Whether this is the server's own word over a good link (`NOPERM`, `OOM`, `LOADING`).
-pub(super) fn refused(error: &RedisError) -> bool {
+pub(crate) fn refused(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
 }
 
 /// Whether this answer means that another server holds the sessions now.
-pub(super) fn elsewhere(error: &RedisError) -> bool {
+pub(crate) fn elsewhere(error: &RedisError) -> bool {
     const CODES: [&str; 5] = ["READONLY", "MOVED", "ASK", "CLUSTERDOWN", "MASTERDOWN"];
     error.code().is_some_and(|code| CODES.contains(&code))
         // Redis 6 wraps what a script met.

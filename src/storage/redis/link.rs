@@ -16,11 +16,14 @@ use std::{
 use ::redis::{AsyncConnectionConfig, Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ScriptInvocation};
 use tokio::sync::Notify;
 
-use super::dial::{Dialer, Server, Wire, elsewhere, refused};
-use crate::{config::session::redis::Host, session::Unreachable};
+use super::{
+    Unreachable,
+    dial::{Dialer, Server, Wire, elsewhere, refused},
+};
+use crate::config::session::redis::Host;
 
 /// Both links' common ground, and the one for questions.
-pub(super) struct Links {
+pub(crate) struct Links {
     dialer: Dialer,
     seat: Mutex<Seat>,
     /// The listening link looks at the seat when this tells.
@@ -43,7 +46,7 @@ struct Seat {
 }
 
 /// A link just made.
-pub(super) struct Opened {
+pub(crate) struct Opened {
     pub seat: u64,
     pub wire: Wire,
     pub server: Server,
@@ -59,7 +62,7 @@ struct Link {
 }
 
 /// What Redis is asked: it may be put twice.
-pub(super) enum Question<'a> {
+pub(crate) enum Question<'a> {
     Command(Cmd),
     Script(ScriptInvocation<'a>),
 }
