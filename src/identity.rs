@@ -16,6 +16,7 @@ mod hasher;
 pub mod import;
 mod ledger;
 mod letters;
+mod limits;
 pub mod names;
 pub mod outbox;
 pub mod password;
@@ -46,6 +47,7 @@ pub use self::second_factor::{
 };
 use self::{account::AccountId, hasher::Hasher, ledger::Ledger, throttle::Throttle};
 pub use self::{
+    limits::Limits,
     proof::{Answered, Authenticated, Enrolled, Method, Shown, SignIn},
     refusal::{FieldError, Refusal},
 };
@@ -110,6 +112,8 @@ pub struct Settings {
     pub vault: Option<Arc<Vault>>,
     /// Makes and asks for passkeys. Without it there are none.
     pub passkeys: Option<Arc<Passkeys>>,
+    /// Where tries are counted. By default in memory only.
+    pub limits: Limits,
 }
 
 /// The door of this room. Cheap to clone.
@@ -147,8 +151,11 @@ impl Identity {
         let ledger = Ledger::new(db, &settings.accounts);
         let hasher = Hasher::new(&settings.password);
         let seen = quick_cache::sync::Cache::new(SEEN_REMEMBERED);
-        let throttle = Throttle::default();
-        let (pending, tries, trail) = Default::default();
+        let limits = &settings.limits;
+        let throttle = Throttle::new(limits.clone());
+        let pending = second_factor::Pending::new(limits.clone());
+        let tries = second_factor::Tries::new(limits.clone());
+        let trail = trail::Waiting::default();
         Self {
             inner: Arc::new(Inner {
                 ledger,
@@ -198,6 +205,7 @@ impl Identity {
                 "the last entries of the trail are in the log only"
             );
         }
+        self.inner.settings.limits.close().await;
         self.inner.ledger.db().close().await;
     }
 

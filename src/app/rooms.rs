@@ -10,7 +10,7 @@ use super::{ServeError, measures::Measures};
 use crate::{
     assertion::{self, Assertions},
     config::{self, Config, mail::Transport, verify::Provider},
-    identity::{self, Identity},
+    identity::{self, Identity, Limits},
     inbound::Reader,
     mail::Post,
     policy::Policy,
@@ -51,17 +51,22 @@ impl Rooms {
     ) -> Result<Self, ServeError> {
         let upstreams = Upstreams::new(&config.sites, &config.limits, &entropy).map_err(ServeError::Setup)?;
         let db = open_accounts(config)?;
-        let (identity, post) = identity_on(db.clone(), config, clock.clone(), entropy.clone(), Some(secret))?;
+        // First the sessions' store: its lock keeps a second process out of the folder.
+        let store = open_store(config).await?;
+        let limits = open_limits(config, &store).await?;
+        let keeping = limits.clone().keep(clock.clone());
+        let (identity, post) = identity_on(db.clone(), config, clock.clone(), entropy.clone(), Some((secret, limits)))?;
         let assertions = open_assertions(config, db, secret, clock.clone(), entropy.clone())?;
         let sessions = Sessions::new(
             config.session.clone(),
             &config.portal.url,
             Keys::new(secret, &config.secrets.previous),
-            open_store(config).await?,
+            store,
             service.clone(),
             clock.clone(),
             entropy.clone(),
         );
+        service.spawn(keeping);
         let portal = Portal::new(
             portal_settings(config),
             identity.clone(),
@@ -87,14 +92,15 @@ fn open_accounts(config: &Config) -> Result<Db, ServeError> {
     Db::new(&config.accounts.database, &config.data_dir).map_err(|error| setup("accounts.database", &error))
 }
 
-/// Commands ask nobody for a code, and need no secret.
+/// Commands ask nobody for a code, need no secret, and count no tries that others have to know of.
 fn identity_on(
     db: Db,
     config: &Config,
     clock: Clock,
     entropy: Entropy,
-    secret: Option<&SecretString>,
+    serving: Option<(&SecretString, Limits)>,
 ) -> Result<(Identity, Post), ServeError> {
+    let (secret, limits) = serving.map_or_else(Default::default, |(secret, limits)| (Some(secret), limits));
     let vault = secret.map(|secret| Vault::new("vestibule factor secrets v1", secret, &config.secrets.previous));
     let vault = vault.transpose().map_err(|error| setup("secrets", &error))?;
     let post = Post::start(config.mail.clone()).map_err(|error| setup("mail.transport", &error))?;
@@ -115,6 +121,7 @@ fn identity_on(
         portal: config.portal.clone(),
         vault: vault.map(Arc::new),
         passkeys,
+        limits,
     };
     Ok((Identity::new(db, settings, post.clone(), verifier, entropy), post))
 }
@@ -137,6 +144,11 @@ fn open_assertions(
     };
     let secrets = (secret, &*config.secrets.previous);
     Assertions::new(settings, db, secrets, clock, entropy).map_err(|error| setup("secrets", &error))
+}
+
+/// Where tries are counted: where sessions are.
+async fn open_limits(config: &Config, _store: &Store) -> Result<Limits, ServeError> {
+    Limits::embedded(&config.data_dir).await.map_err(|error| setup("data_dir", &error))
 }
 
 /// The session store that `session.store` names. On the service runtime.

@@ -27,7 +27,7 @@ impl Identity {
         if owner.email_confirmed {
             return Ok(());
         }
-        let _counted = self.inner.throttle.admit(throttle::Purpose::Confirm, &id.0, client, now)?;
+        let _counted = self.inner.throttle.admit(throttle::Purpose::Confirm, &id.0, client, now).await?;
         let token = self.fresh_token()?;
         let ledger = &self.inner.ledger;
         let mut tx = ledger.db().write().await?;

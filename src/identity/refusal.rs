@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     mail::Overfull,
-    storage::StoreError,
+    storage::{StoreError, redis::Unreachable},
     verify::VerifyError,
     world::{NoEntropy, UnixMillis},
 };
@@ -63,8 +63,8 @@ pub enum Refusal {
     /// The code provider's part.
     #[error(transparent)]
     Verify(#[from] VerifyError),
-    /// The accounts database's part: 503.
-    #[error("the accounts database is not reachable")]
+    /// A store's part, mostly the accounts database's: 503.
+    #[error("a store is not reachable")]
     Store(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Our own part: 500.
     #[error("something failed that should not")]
@@ -80,6 +80,13 @@ impl Refusal {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
+        Self::Store(Box::new(error))
+    }
+}
+
+/// What was tried is counted where sessions are kept.
+impl From<Unreachable> for Refusal {
+    fn from(error: Unreachable) -> Self {
         Self::Store(Box::new(error))
     }
 }

@@ -28,7 +28,7 @@ impl Identity {
         if !self.registration_open() {
             return Err(Refusal::Closed);
         }
-        let form = self.inner.throttle.admit(Purpose::Form, "", client, now)?;
+        let form = self.inner.throttle.admit(Purpose::Form, "", client, now).await?;
         let place = self.inner.hasher.enter()?;
         let judged = self
             .judge_person(&place, new, async |username, email, faults| {
@@ -37,12 +37,15 @@ impl Identity {
             })
             .await;
         // An address is counted only now: mending a form is no abuse of it.
-        let admitted = judged.and_then(|person| {
-            let _counted = self.inner.throttle.admit(Purpose::Register, person.email.key(), client, now)?;
-            Ok(person)
-        });
+        let admitted = match judged {
+            Ok(person) => {
+                let counted = self.inner.throttle.admit(Purpose::Register, person.email.key(), client, now).await;
+                counted.map(|_counted| person)
+            }
+            Err(refusal) => Err(refusal),
+        };
         if !matches!(admitted, Err(Refusal::Fields(_) | Refusal::Throttled { .. })) {
-            form.undo();
+            form.undo(now).await;
         }
         let person = admitted?;
         let hash = place.hash(&person.password, &self.inner.entropy).await?;

@@ -26,7 +26,7 @@ impl Identity {
     /// [`Refusal::Fields`] for what is no address, [`Refusal::Throttled`], [`Refusal::Store`].
     pub async fn forgot(&self, email: &str, client: &Client, now: UnixMillis) -> Result<(), Refusal> {
         let email = Email::parse(email).map_err(|message| Refusal::field("email", message))?;
-        let _counted = self.inner.throttle.admit(throttle::Purpose::Forgot, email.key(), client, now)?;
+        let _counted = self.inner.throttle.admit(throttle::Purpose::Forgot, email.key(), client, now).await?;
         let ledger = &self.inner.ledger;
         let found = ledger.find(&mut ledger.db().read().await?, Identifier::Email(email.key())).await?;
         if let Some(found) = found {

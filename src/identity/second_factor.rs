@@ -25,7 +25,10 @@ use self::{
     judge::{Judged, Question},
     ways::{masked, number, offered},
 };
-pub(super) use self::{pending::Pending, tries::Tries};
+pub(super) use self::{
+    pending::{Claim, LIFE, Pending, Wait},
+    tries::{Tries, Window},
+};
 use super::{
     Answered, Authenticated, Identity, Method, Refusal, Shown,
     account::{Account, Factor, FactorKind},
@@ -249,7 +252,7 @@ impl Identity {
                 };
                 Ok(match judged {
                     Judged::Approved(method) => {
-                        self.settle(&account, number, delivery.channel, client);
+                        self.settle(&account, number, delivery.channel, false, client, now).await;
                         done(account, challenge.password_at, method, now)
                     }
                     Judged::Wrong { left } => Answered::Wrong { left },

@@ -118,13 +118,13 @@ impl Identity {
         now: UnixMillis,
         step: impl Future<Output = Result<Account, Refusal>>,
     ) -> Result<Account, Refusal> {
-        let ticket = self.inner.throttle.admit(Purpose::Password, subject, client, now)?;
+        let ticket = self.inner.throttle.admit(Purpose::Password, subject, client, now).await?;
         let outcome = step.await;
         match &outcome {
-            Ok(_) => ticket.succeeded(),
+            Ok(_) => ticket.succeeded(now).await,
             // Dropped, the ticket stays counted.
             Err(Refusal::Mismatch | Refusal::Stale) => drop(ticket),
-            Err(_) => ticket.undo(),
+            Err(_) => ticket.undo(now).await,
         }
         outcome
     }

@@ -123,7 +123,7 @@ impl Identity {
         let judged = self.judge(&account, &question, code, client, now).await?;
         Ok(match judged {
             Judged::Approved(method) => {
-                self.settle(&account, enrolment.number.as_deref(), enrolment.channel, client);
+                self.settle(&account, enrolment.number.as_deref(), enrolment.channel, true, client, now).await;
                 let id = self.fresh_id(now)?.0.as_ref().to_owned();
                 let factor = Factor { id, kind: enrolment.kind(), since: now };
                 // The generation holds all that may have changed since: disabled, another factor, another password.

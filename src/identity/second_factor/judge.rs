@@ -2,7 +2,8 @@
 
 use super::{
     code, pending,
-    ways::{destination, method},
+    tries::Counted,
+    ways::{destination, method, prefix},
 };
 use crate::{
     config::verify::Channel,
@@ -67,7 +68,9 @@ impl Identity {
         match question {
             Question::Sent { number, started } => {
                 let to = destination(owner, *number, started.channel);
-                if to.is_some_and(|to| inner.pending.lost(&to, account, now)) {
+                if let Some(to) = to
+                    && inner.pending.lost(&to, account, now).await?
+                {
                     // Its owner signs in with that number: a code that comes now is theirs.
                     return Ok(Judged::Gone);
                 }
@@ -79,20 +82,20 @@ impl Identity {
             Question::Recovery => (Purpose::Recovery, &AccountId(format!("{}/recovery", account.0).into())),
             _ => (Purpose::Code, account),
         };
-        let left = match inner.tries.count(counted, now) {
-            Ok(left) => left,
+        let Counted { left, until } = match inner.tries.count(counted, now).await? {
+            Ok(tried) => tried,
             Err(until) => return Ok(Judged::Closed { until }),
         };
-        let ticket = match inner.throttle.admit(purpose, &account.0, client, now) {
+        let ticket = match inner.throttle.admit(purpose, &account.0, client, now).await {
             Ok(ticket) => ticket,
             Err(refusal) => {
-                inner.tries.take_back(counted);
+                inner.tries.take_back(counted).await;
                 let Refusal::Throttled { until } = refusal else { return Err(refusal) };
                 return Ok(Judged::Closed { until });
             }
         };
         let wrong = || match left {
-            0 => Judged::Spent { until: inner.tries.until(counted, now) },
+            0 => Judged::Spent { until },
             left => Judged::Wrong { left },
         };
         // What cannot be a code is a wrong one, and costs the provider nothing.
@@ -100,8 +103,7 @@ impl Identity {
         let Some(code) = code else { return Ok(wrong()) };
         match self.check(owner, question, &code, now).await {
             Ok((Checked::Approved, method)) => {
-                ticket.succeeded();
-                inner.tries.clear(counted);
+                tokio::join!(ticket.succeeded(now), inner.tries.clear(counted));
                 Ok(Judged::Approved(method))
             }
             Ok((Checked::Wrong, _)) => Ok(wrong()),
@@ -109,8 +111,8 @@ impl Identity {
             // Counted, too: a volley that outlives its verification must not win tries back for later ones.
             Ok((Checked::Gone, _)) => Ok(Judged::Gone),
             Err(refusal) => {
-                inner.tries.take_back(counted);
-                ticket.undo();
+                inner.tries.take_back(counted).await;
+                ticket.undo(now).await;
                 Err(refusal)
             }
         }
@@ -137,13 +139,28 @@ impl Identity {
         }
     }
 
-    /// The code was right: the number is free again, and the messages it took were wanted.
-    pub(super) fn settle(&self, account: &Account, number: Option<&str>, channel: Channel, client: &Client) {
+    /// The code was right: the number is free again, and the messages it took were wanted. `enrolled`: it was counted as
+    /// a number nobody proved to have. (Signing in with it must not pay for messages to others.)
+    pub(super) async fn settle(
+        &self,
+        account: &Account,
+        number: Option<&str>,
+        channel: Channel,
+        enrolled: bool,
+        client: &Client,
+        now: UnixMillis,
+    ) {
+        let throttle = &self.inner.throttle;
         if let Some(to) = destination(account, number, channel) {
-            self.inner.pending.release(&to, &account.id);
-            self.inner.throttle.forgive(Purpose::Number, to.as_str(), client);
+            self.inner.pending.release(&to, &account.id).await;
+            if enrolled {
+                throttle.forgive(Purpose::Number, to.as_str(), client, now).await;
+                if let Some(prefix) = prefix(&to) {
+                    throttle.forgive(Purpose::Prefix, prefix, client, now).await;
+                }
+            }
         }
-        self.inner.throttle.forgive(Purpose::CodeSend, &account.id.0, client);
+        throttle.forgive(Purpose::CodeSend, &account.id.0, client, now).await;
     }
 
     /// No more tries: the code shall not be good anywhere else either.
@@ -156,7 +173,7 @@ impl Identity {
         tokio::spawn(async move {
             inner.verifier.cancel(&started).await;
             if let Some(to) = to {
-                inner.pending.release(&to, &owner);
+                inner.pending.release(&to, &owner).await;
             }
         });
     }

@@ -247,11 +247,11 @@ impl Identity {
         client: &Client,
         now: UnixMillis,
     ) -> Result<Option<Authenticated>, Refusal> {
-        let ticket = self.inner.throttle.admit(Purpose::Passkey, "", client, now)?;
+        let ticket = self.inner.throttle.admit(Purpose::Passkey, "", client, now).await?;
         let shown = self.alone(ceremony, credential, client, now).await;
         let result = match &shown {
             Ok(Some(_)) => {
-                ticket.succeeded();
+                ticket.succeeded(now).await;
                 SignInResult::Done
             }
             Ok(None) => {
@@ -259,7 +259,7 @@ impl Identity {
                 SignInResult::Refused
             }
             Err(_) => {
-                ticket.undo();
+                ticket.undo(now).await;
                 SignInResult::Failed
             }
         };

@@ -2,42 +2,44 @@
 //! for the same one would share it. So the second has to wait until the first one's verification ends. But who proved to
 //! have the number never waits for somebody who only says so: a sign-in takes it from an enrolment, whose verification ends.
 //!
-//! This process's own memory, bounded by refusing: nothing that still waits is ever forgotten.
+//! Bounded by refusing: nothing that still waits is ever forgotten.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
-use aws_lc_rs::digest;
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    identity::account::AccountId,
+    identity::{
+        Refusal,
+        account::AccountId,
+        limits::{self, Key, Limits},
+        throttle::SKEW,
+    },
+    storage::redis::Unreachable,
     verify::{Destination, Started},
     world::UnixMillis,
 };
 
-/// Destinations by the hash of their text: no list of numbers lies in memory.
-#[derive(Debug, Default)]
+/// What waits, by the hash of the destination's text.
+#[derive(Debug)]
 pub(in crate::identity) struct Pending {
-    waiting: Mutex<HashMap<[u8; 32], Wait>>,
+    limits: Limits,
 }
 
 /// What a destination waits for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Wait {
-    account: AccountId,
-    until: UnixMillis,
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::identity) struct Wait {
+    pub account: AccountId,
+    pub until: UnixMillis,
     /// The account's own factor, not one being enrolled.
-    proved: bool,
+    pub proved: bool,
     /// What was sent, once it was.
-    pub(super) started: Option<Started>,
+    pub started: Option<Started>,
 }
 
 /// How a claim went.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Claim {
+pub(in crate::identity) enum Claim {
     /// It was free.
     Fresh,
     /// It waited for this account already.
@@ -46,88 +48,89 @@ pub(super) enum Claim {
     Taken(Wait),
 }
 
+impl Wait {
+    /// Whether it still waits. (A clock that was wrong when it was written closes nothing for years.)
+    pub fn runs(&self, now: UnixMillis) -> bool {
+        now < self.until && self.until <= now.plus(LIFE).plus(SKEW)
+    }
+
+    /// What becomes of `before` when `wanted` comes: how the claim went, and what to keep; or until when it is refused.
+    pub fn claimed(before: Option<Self>, wanted: Self, now: UnixMillis) -> Result<(Claim, Self), UnixMillis> {
+        match before.filter(|wait| wait.runs(now)) {
+            None => Ok((Claim::Fresh, wanted)),
+            Some(wait) if wait.account == wanted.account => {
+                Ok((Claim::Renewed, Self { started: wait.started, ..wanted }))
+            }
+            Some(wait) if wanted.proved && !wait.proved => Ok((Claim::Taken(wait), wanted)),
+            Some(wait) => Err(wait.until),
+        }
+    }
+}
+
 impl Pending {
+    pub(in crate::identity) fn new(limits: Limits) -> Self {
+        Self { limits }
+    }
+
     /// Lets the destination wait for this account; or tells until when it waits for another. `proved`: the account has
     /// shown before that it is theirs.
-    pub(super) fn claim(
+    ///
+    /// # Errors
+    /// [`Refusal::Throttled`], [`Refusal::Store`]
+    pub(super) async fn claim(
         &self,
         to: &Destination,
         account: &AccountId,
         proved: bool,
         now: UnixMillis,
-    ) -> Result<Claim, UnixMillis> {
-        let key = key(to);
-        let mut waiting = self.lock();
-        let before = waiting.get(&key).filter(|wait| now < wait.until);
-        let claim = match before {
-            Some(wait) if wait.account != *account && proved && !wait.proved => Claim::Taken(wait.clone()),
-            Some(wait) if wait.account != *account => return Err(wait.until),
-            Some(_) => Claim::Renewed,
-            None => Claim::Fresh,
-        };
-        let started = before.filter(|wait| wait.account == *account).and_then(|wait| wait.started.clone());
-        if waiting.len() >= ROOM {
-            waiting.retain(|_, wait| now < wait.until);
-            if waiting.len() >= ROOM && claim == Claim::Fresh {
-                return Err(now.plus(LIFE));
-            }
-        }
-        waiting.insert(key, Wait { account: account.clone(), until: now.plus(LIFE), proved, started });
-        Ok(claim)
+    ) -> Result<Claim, Refusal> {
+        let wanted = Wait { account: account.clone(), until: now.plus(LIFE), proved, started: None };
+        let claim = self.limits.claim(key(to), wanted, now).await?;
+        claim.map_err(|until| Refusal::Throttled { until })
     }
 
     /// The claim came to nothing: as it was before.
-    pub(super) fn undo(&self, to: &Destination, account: &AccountId, claim: Claim) {
+    pub(super) async fn undo(&self, to: &Destination, account: &AccountId, claim: Claim) {
         match claim {
-            Claim::Fresh => self.release(to, account),
+            Claim::Fresh => self.release(to, account).await,
             Claim::Renewed => {}
-            Claim::Taken(before) => {
-                self.lock().insert(key(to), before);
-            }
+            Claim::Taken(before) => unneeded(self.limits.restore(key(to), account, before).await),
         }
     }
 
     /// What was sent for the claim.
-    pub(super) fn sent(&self, to: &Destination, account: &AccountId, started: &Started) {
-        if let Some(wait) = self.lock().get_mut(&key(to)).filter(|wait| wait.account == *account) {
-            wait.started = Some(started.clone());
-        }
+    pub(super) async fn sent(&self, to: &Destination, account: &AccountId, started: &Started) {
+        unneeded(self.limits.sent(key(to), account, started).await);
     }
 
     /// Whether the destination waits for another account by now.
-    pub(super) fn lost(&self, to: &Destination, account: &AccountId, now: UnixMillis) -> bool {
-        self.lock().get(&key(to)).is_some_and(|wait| wait.account != *account && now < wait.until)
+    ///
+    /// # Errors
+    /// [`Refusal::Store`]: nobody knows.
+    pub(super) async fn lost(&self, to: &Destination, account: &AccountId, now: UnixMillis) -> Result<bool, Refusal> {
+        Ok(self.limits.lost(key(to), account, now).await?)
     }
 
     /// The account's verification ended.
-    pub(super) fn release(&self, to: &Destination, account: &AccountId) {
-        let key = key(to);
-        let mut waiting = self.lock();
-        if waiting.get(&key).is_some_and(|wait| wait.account == *account) {
-            waiting.remove(&key);
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Wait>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) async fn release(&self, to: &Destination, account: &AccountId) {
+        unneeded(self.limits.release(key(to), account).await);
     }
 }
 
-fn key(to: &Destination) -> [u8; 32] {
-    let (kind, text) = match to {
-        Destination::Phone(number) => ("phone", number.clone()),
-        // The mailbox is the same however its case is written.
-        Destination::Email(address) => ("email", address.to_lowercase()),
-    };
-    let mut key = [0; 32];
-    for (place, byte) in
-        key.iter_mut().zip(digest::digest(&digest::SHA256, format!("{kind}\0{text}").as_bytes()).as_ref())
-    {
-        *place = *byte;
+/// A destination that waits in vain does so for ten minutes: no reason to fail.
+fn unneeded(done: Result<(), Unreachable>) {
+    if let Err(error) = done {
+        tracing::debug!(error = %error.0, "a destination waits in vain");
     }
-    key
+}
+
+fn key(to: &Destination) -> Key {
+    match to {
+        Destination::Phone(number) => limits::key(&["wait", "phone", number]),
+        // The mailbox is the same however its case is written.
+        Destination::Email(address) => limits::key(&["wait", "email", &address.to_lowercase()]),
+    }
 }
 
 /// How long a verification lives (VERIFY-API). Counted from the last send, which is never too short.
-pub(super) const LIFE: Duration = Duration::from_secs(600);
-const ROOM: usize = 100_000;
+pub(in crate::identity) const LIFE: Duration = Duration::from_secs(600);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     pending::{Claim, Wait},
-    ways::destination,
+    ways::{destination, prefix},
 };
 use crate::{
     config::verify::Channel,
@@ -60,16 +60,15 @@ impl Identity {
     pub(super) async fn dispatch(&self, errand: Errand<'_>, client: &Client, now: UnixMillis) -> Result<Sent, Refusal> {
         let inner = &self.inner;
         let account = errand.account;
-        let blocked = inner.tries.blocked(&account.id, now);
+        let blocked = inner.tries.blocked(&account.id, now).await?;
         let early = Some(earliest(&errand)).filter(|at| now < *at);
         if let Some(until) = blocked.max(early) {
             return Err(Refusal::Throttled { until });
         }
         let to = destination(account, errand.number, errand.asked).ok_or(Refusal::Stale)?;
-        let claim = inner.pending.claim(&to, &account.id, errand.proved, now);
-        let claim = claim.map_err(|until| Refusal::Throttled { until })?;
-        if let Err(refusal) = self.count_send(&errand, &to, client, now) {
-            inner.pending.undo(&to, &account.id, claim);
+        let claim = inner.pending.claim(&to, &account.id, errand.proved, now).await?;
+        if let Err(refusal) = self.count_send(&errand, &to, client, now).await {
+            inner.pending.undo(&to, &account.id, claim).await;
             return Err(refusal);
         }
         if let Claim::Taken(Wait { started: Some(started), .. }) = &claim {
@@ -78,17 +77,17 @@ impl Identity {
         }
         let outcome = self.by_way_or_call(&errand, &to).await;
         if outcome.is_err() && claim == Claim::Fresh {
-            inner.pending.release(&to, &account.id);
+            inner.pending.release(&to, &account.id).await;
         }
         let (started, fell_back) = outcome?;
         inner.measures.codes_sent.count(way(started.channel));
-        inner.pending.sent(&to, &account.id, &started);
+        inner.pending.sent(&to, &account.id, &started).await;
         let sends = errand.sends.saturating_add(1);
         Ok(Sent { started, fell_back, resend_at: now.plus(wait_after(sends)), sends })
     }
 
     /// Every send counts, until the code comes back; to a number nobody proved to have, whoever asks.
-    fn count_send(
+    async fn count_send(
         &self,
         errand: &Errand<'_>,
         to: &Destination,
@@ -96,17 +95,25 @@ impl Identity {
         now: UnixMillis,
     ) -> Result<(), Refusal> {
         let throttle = &self.inner.throttle;
-        let counted = throttle.admit(Purpose::CodeSend, &errand.account.id.0, client, now)?;
+        let counted = throttle.admit(Purpose::CodeSend, &errand.account.id.0, client, now).await?;
         if errand.proved {
             return Ok(());
         }
-        match throttle.admit(Purpose::Number, to.as_str(), client, now) {
-            Ok(_counted) => Ok(()),
-            Err(refusal) => {
-                counted.undo();
-                Err(refusal)
-            }
-        }
+        let refusal = match throttle.admit(Purpose::Number, to.as_str(), client, now).await {
+            Ok(number) => match prefix(to) {
+                Some(prefix) => match throttle.admit(Purpose::Prefix, prefix, client, now).await {
+                    Ok(_counted) => return Ok(()),
+                    Err(refusal) => {
+                        number.undo(now).await;
+                        refusal
+                    }
+                },
+                None => return Ok(()),
+            },
+            Err(refusal) => refusal,
+        };
+        counted.undo(now).await;
+        Err(refusal)
     }
 
     /// SMS that cannot reach this number becomes a call; limits, fraud answers and outages never do.

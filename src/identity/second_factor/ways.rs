@@ -37,6 +37,14 @@ pub(super) fn destination(account: &Account, number: Option<&str>, channel: Chan
     }
 }
 
+/// Country code and the three or four digits after it: numbers are handed out, and sold, in blocks. `None` for an address.
+pub(super) fn prefix(to: &Destination) -> Option<&str> {
+    match to {
+        Destination::Phone(number) => Some(number.get(..1 + PREFIX).unwrap_or(number)),
+        Destination::Email(_) => None,
+    }
+}
+
 pub(super) fn masked(account: &Account, kind: &FactorKind, channel: Channel) -> String {
     destination(account, number(kind), channel).map_or_else(|| account.masked(kind), |to| to.masked())
 }
@@ -49,3 +57,6 @@ pub(super) fn method(channel: Channel) -> Method {
         Channel::Email => Method::Otp,
     }
 }
+
+/// Digits, after the plus sign.
+const PREFIX: usize = 7;
