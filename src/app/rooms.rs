@@ -147,8 +147,11 @@ fn open_assertions(
 }
 
 /// Where tries are counted: where sessions are.
-async fn open_limits(config: &Config, _store: &Store) -> Result<Limits, ServeError> {
-    Limits::embedded(&config.data_dir).await.map_err(|error| setup("data_dir", &error))
+async fn open_limits(config: &Config, store: &Store) -> Result<Limits, ServeError> {
+    match store.link() {
+        Some(link) => Ok(Limits::shared(link.clone())),
+        None => Limits::embedded(&config.data_dir).await.map_err(|error| setup("data_dir", &error)),
+    }
 }
 
 /// The session store that `session.store` names. On the service runtime.

@@ -5,20 +5,25 @@
 
 mod file;
 mod own;
+mod scripts;
+mod shared;
+
+#[cfg(test)]
+mod contract;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
 use aws_lc_rs::digest;
 
 pub use self::own::NotOpened;
-use self::own::Own;
+use self::{own::Own, shared::Shared};
 use super::{
     account::AccountId,
     second_factor::{Claim, Wait, Window},
     throttle::Steps,
 };
 use crate::{
-    storage::redis::Unreachable,
+    storage::redis::{Link, Unreachable},
     verify::Started,
     world::{Clock, UnixMillis},
 };
@@ -28,6 +33,8 @@ use crate::{
 pub enum Limits {
     /// This process's own.
     Own(Arc<Own>),
+    /// All nodes' together.
+    Shared(Arc<Shared>),
 }
 
 /// One try under the bounds there are. The pair stands first.
@@ -73,9 +80,10 @@ impl Default for Limits {
 }
 
 macro_rules! either {
-    ($self:ident, $store:ident => $done:expr) => {
+    ($self:ident, $store:ident => $done:expr, $asked:expr) => {
         match $self {
             Self::Own($store) => Ok($done),
+            Self::Shared($store) => $asked.await,
         }
     };
 }
@@ -89,10 +97,17 @@ impl Limits {
         Ok(Self::Own(Arc::new(Own::open(data_dir).await?)))
     }
 
+    /// Redis, over the link that the sessions use.
+    #[must_use]
+    pub fn shared(link: Link) -> Self {
+        Self::Shared(Arc::new(Shared::new(link)))
+    }
+
     /// Writes what changed, about once a second, for ever. `app` spawns it.
     pub async fn keep(self, clock: Clock) {
         match self {
             Self::Own(own) => own.keep(&clock).await,
+            Self::Shared(_) => {}
         }
     }
 
@@ -100,6 +115,7 @@ impl Limits {
     pub async fn close(&self) {
         match self {
             Self::Own(own) => own.close().await,
+            Self::Shared(_) => {}
         }
     }
 
@@ -109,32 +125,32 @@ impl Limits {
         admission: &Admission,
         now: UnixMillis,
     ) -> Result<Option<UnixMillis>, Unreachable> {
-        either!(self, store => store.admit(admission, now))
+        either!(self, store => store.admit(admission, now), store.admit(admission, now))
     }
 
     /// Corrects what was counted.
     pub(super) async fn correct(&self, correction: &Correction, now: UnixMillis) -> Result<(), Unreachable> {
-        either!(self, store => store.correct(correction, now))
+        either!(self, store => store.correct(correction, now), store.correct(correction))
     }
 
     /// Counts a wrong code; its window, with it or, when it was full before, without ([`Err`]).
     pub(super) async fn count(&self, key: Key, now: UnixMillis) -> Result<Result<Window, Window>, Unreachable> {
-        either!(self, store => store.count(key, now))
+        either!(self, store => store.count(key, now), store.count(key, now))
     }
 
     /// The last wrong code was none.
     pub(super) async fn take_back(&self, key: Key) -> Result<(), Unreachable> {
-        either!(self, store => store.take_back(key))
+        either!(self, store => store.take_back(key), store.take_back(key))
     }
 
     /// No wrong codes any more.
     pub(super) async fn clear(&self, key: Key) -> Result<(), Unreachable> {
-        either!(self, store => store.clear(key))
+        either!(self, store => store.clear(key), store.clear(key))
     }
 
     /// The window as it is now.
     pub(super) async fn window(&self, key: Key, now: UnixMillis) -> Result<Window, Unreachable> {
-        either!(self, store => store.window(key, now))
+        either!(self, store => store.window(key, now), store.window(key, now))
     }
 
     /// Lets a destination wait for an account; or tells until when it waits for another.
@@ -144,27 +160,27 @@ impl Limits {
         wanted: Wait,
         now: UnixMillis,
     ) -> Result<Result<Claim, UnixMillis>, Unreachable> {
-        either!(self, store => store.claim(key, wanted, now))
+        either!(self, store => store.claim(key, wanted, now), store.claim(key, wanted, now))
     }
 
     /// Gives a destination back to whom it was taken from, if it still waits for `account`.
     pub(super) async fn restore(&self, key: Key, account: &AccountId, before: Wait) -> Result<(), Unreachable> {
-        either!(self, store => store.restore(key, account, before))
+        either!(self, store => store.restore(key, account, before), store.restore(key, account, before))
     }
 
     /// What was sent for the claim.
     pub(super) async fn sent(&self, key: Key, account: &AccountId, started: &Started) -> Result<(), Unreachable> {
-        either!(self, store => store.sent(key, account, started))
+        either!(self, store => store.sent(key, account, started), store.sent(key, account, started))
     }
 
     /// Whether the destination waits for another account by now.
     pub(super) async fn lost(&self, key: Key, account: &AccountId, now: UnixMillis) -> Result<bool, Unreachable> {
-        either!(self, store => store.lost(key, account, now))
+        either!(self, store => store.lost(key, account, now), store.lost(key, account, now))
     }
 
     /// The destination waits for this account no more.
     pub(super) async fn release(&self, key: Key, account: &AccountId) -> Result<(), Unreachable> {
-        either!(self, store => store.release(key, account))
+        either!(self, store => store.release(key, account), store.release(key, account))
     }
 }
 

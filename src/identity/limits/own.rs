@@ -253,6 +253,16 @@ impl Own {
         }
     }
 
+    /// Tallies in memory, and in the file once it is written and swept.
+    #[cfg(test)]
+    pub(super) async fn count_all(&self, now: UnixMillis) -> (usize, usize) {
+        self.write().await.unwrap();
+        let file = self.file.as_ref().unwrap();
+        file.sweep(now).await.unwrap();
+        let rows = file.rows().await.unwrap().iter().filter(|row| row.kind == Kind::Tally).count();
+        (self.lock().tallies.len(), rows)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
