@@ -45,6 +45,7 @@ mod settings;
 mod sign_in_machine;
 mod stores;
 mod support;
+mod throttles;
 mod twilio;
 mod upstreams;
 mod wires;
