@@ -131,6 +131,17 @@ impl File {
         Ok(())
     }
 
+    /// Takes nothing, as when the disk is full.
+    #[cfg(test)]
+    pub async fn refuse(&self, refuse: bool) {
+        let sql = if refuse {
+            "CREATE TRIGGER full BEFORE INSERT ON kept BEGIN SELECT RAISE(ABORT, 'full'); END"
+        } else {
+            "DROP TRIGGER full"
+        };
+        sqlx::raw_sql(sql).execute(&self.pool).await.unwrap();
+    }
+
     pub async fn close(&self) {
         self.pool.close().await;
     }

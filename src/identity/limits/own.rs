@@ -388,3 +388,6 @@ const RETRY: Duration = Duration::from_secs(10);
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// More changes than that between two writings are not told apart.
 const MOST_CHANGED: usize = 2 * TALLIES;
+
+#[cfg(test)]
+mod tests;
