@@ -298,11 +298,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let db = fresh(dir.path()).await;
         let mut tx = db.write().await.unwrap();
-        assert_eq!(run!(tx, sqlx::query("UPDATE counters SET value = 99")).unwrap(), 1);
+        assert_eq!(run!(tx, sqlx::query("UPDATE counters SET value = 99 WHERE name = 'outbox'")).unwrap(), 1);
         drop(tx);
         let mut tx = db.read().await.unwrap();
         assert_eq!(
-            on!(tx, link => sqlx::query_scalar::<_, i64>("SELECT value FROM counters").fetch_one(link)).unwrap(),
+            on!(tx, link => sqlx::query_scalar::<_, i64>("SELECT value FROM counters WHERE name = 'outbox'").fetch_one(link)).unwrap(),
             0
         );
     }

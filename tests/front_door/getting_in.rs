@@ -8,6 +8,7 @@ use http::Method;
 use crate::support::{
     client::{Browser, encode, navigation},
     html,
+    key::asked,
     people::{OTHER_PASSWORD, PASSWORD},
     program::{Program, Setup},
     raw,
@@ -213,6 +214,10 @@ async fn wrong_unknown_and_disabled_look_alike() {
         );
         let csrf = html::input_value(&reply.text(), "csrf").unwrap();
         let text = reply.text().replace(&csrf, "CSRF").replace(&format!("\"{name}\""), "\"NAME\"");
+        // Every page asks passkeys for something fresh.
+        let ceremony = html::input_value(&text, "ceremony").unwrap();
+        let challenge = asked(&reply)["challenge"].as_str().unwrap().to_owned();
+        let text = text.replace(&ceremony, "CEREMONY").replace(&challenge, "CHALLENGE");
         let mut fields: Vec<_> =
             reply.fields.iter().filter(|(name, _)| *name != "date").map(|(n, v)| (n.to_string(), v.clone())).collect();
         fields.retain(|(name, _)| !["set-cookie", "content-length", "x-request-id"].contains(&name.as_str()));
