@@ -3,12 +3,13 @@
 //! [`Identity`] is the one door. The portal and the command line ask it; it answers in types that say whose
 //! fault a refusal is. Answers never tell whether an account exists.
 //!
-//! Its methods stand where their subject is: `sign_in`, `register`, `address`, `setup`, `reset`, `profile`,
+//! Its methods stand where their subject is: `sign_in`, `register`, `address`, `address_change`, `setup`, `reset`, `profile`,
 //! `second_factor`, `people` and `import` (the command line), `outbox`, `trail`. SQL is in `ledger` only. OWASP Authentication,
 //! Password Storage and Forgot Password Cheat Sheets; NIST SP 800-63B-4.
 
 pub mod account;
 mod address;
+mod address_change;
 pub mod challenge;
 mod devices;
 mod fields;

@@ -10,6 +10,7 @@ mod check;
 mod confirm;
 mod done;
 mod edit;
+mod email;
 mod factors;
 mod forgotten;
 mod form;

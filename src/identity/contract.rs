@@ -1,5 +1,6 @@
 //! One list of facts, run on SQLite and on PostgreSQL.
 
+mod changes;
 mod devices;
 mod guards;
 mod import;

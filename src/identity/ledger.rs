@@ -2,6 +2,7 @@
 //!
 //! A change that guards an account is one transaction: read, judge, write, [`Ledger::post`], commit.
 
+mod changes;
 mod devices;
 mod links;
 mod names;
@@ -21,6 +22,7 @@ use crate::{
 };
 
 pub(super) use self::{
+    changes::{Asked, Holder, Undoable},
     links::Purpose,
     names::Credentials,
     passkeys::{PasskeyRow, PasskeyUse},
@@ -300,6 +302,10 @@ impl Ledger {
             Carry::Keep(Some(sid)) => ("end-others", Some(sid)),
             Carry::Rewrite => ("rewrite", None),
         };
+        if effect != "rewrite" {
+            // Somebody may have asked for a new address who has no business here any more.
+            self.drop_asked(tx, &id.0).await?;
+        }
         let generation = on!(tx, link => sqlx::query_scalar::<_, i64>(BUMP).bind(&*id.0).fetch_optional(link))?;
         let row = on!(tx, link => sqlx::query_scalar::<_, i64>(NEXT_ROW).fetch_one(link))?;
         run!(

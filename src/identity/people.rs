@@ -227,7 +227,7 @@ impl Identity {
         if ledger.name_taken(tx, username.as_str(), None, Some(email.key()), now).await? {
             faults.fault("username", NAME_TAKEN);
         }
-        if ledger.find(tx, Identifier::Email(email.key())).await?.is_some() {
+        if ledger.address_holder(tx, email.key(), None, now).await?.is_some() {
             faults.fault("email", "There is an account with this e-mail address already.");
         }
         Ok(())

@@ -11,8 +11,8 @@ use super::{
     Identity, NewAccount, Refusal, Registered,
     account::{Account, AccountId},
     fields::{Faults, Person},
-    ledger::Registration,
-    names::{Email, Identifier, Username},
+    ledger::{Holder, Registration},
+    names::{Email, Username},
     throttle::Purpose,
     token,
     trail::Event,
@@ -79,7 +79,7 @@ impl Identity {
         let mut tx = ledger.db().write().await?;
         let waiting = ledger.registration(&mut tx, &hash, now).await?.ok_or(Refusal::DeadLink)?;
         let (name, key) = (waiting.username.as_str(), waiting.email_key.as_str());
-        let taken = ledger.find(&mut tx, Identifier::Email(key)).await?.is_some()
+        let taken = ledger.address_holder(&mut tx, key, None, now).await?.is_some()
             || ledger.name_taken(&mut tx, name, None, Some(key), now).await?;
         if taken {
             return Err(Refusal::DeadLink);
@@ -131,7 +131,7 @@ impl Identity {
         // With confirmation nobody learns this, but the owner by mail.
         if !self.inner.settings.accounts.confirm_email
             && let Some(email) = email
-            && ledger.find(tx, Identifier::Email(email.key())).await?.is_some()
+            && ledger.address_holder(tx, email.key(), None, now).await?.is_some()
         {
             faults.fault("email", ADDRESS_TAKEN);
         }
@@ -165,14 +165,16 @@ impl Identity {
         }
         ledger.hold_name(&mut tx, name, key, expires).await?;
         ledger.put_registration(&mut tx, &waiting, &token.hash, now, expires).await?;
-        let owner = match ledger.find(&mut tx, Identifier::Email(key)).await? {
-            Some(found) => ledger.load(&mut tx, &AccountId(found.id.into())).await?,
-            None => None,
+        let holder = ledger.address_holder(&mut tx, key, None, now).await?;
+        let owner = match &holder {
+            Some(Holder::Account(owner)) => ledger.load(&mut tx, owner).await?,
+            _ => None,
         };
         tx.commit().await?;
-        match owner {
-            Some(owner) => self.mail_address_taken(&owner)?,
-            None => self.mail_confirmation(&waiting, &token.text)?,
+        match (holder, owner) {
+            (Some(Holder::Former(address)), _) => self.mail_address_held(&address)?,
+            (_, Some(owner)) => self.mail_address_taken(&owner, words::Claim::Register)?,
+            (_, None) => self.mail_confirmation(&waiting, &token.text)?,
         }
         Ok(Registered::MailSent)
     }
@@ -187,11 +189,12 @@ impl Identity {
         Ok(self.mail(&waiting.email, body.body())?)
     }
 
-    fn mail_address_taken(&self, owner: &Account) -> Result<(), Refusal> {
+    pub(super) fn mail_address_taken(&self, owner: &Account, claim: words::Claim) -> Result<(), Refusal> {
         let settings = &self.inner.settings;
         let body = words::AddressTaken {
             site_name: &settings.portal.name,
             first_name: owner.greeted(),
+            claim,
             login: &settings.link("login"),
             forgot: &settings.link("password/forgot"),
         };

@@ -113,12 +113,16 @@ impl Identity {
         let Some(owner) = ledger.load(&mut tx, id).await?.filter(|owner| !owner.disabled) else { return Ok(()) };
         ledger.put_link(&mut tx, Purpose::Reset, &id.0, &token.hash, now, now.plus(RESET_LIVES)).await?;
         self.recorded(tx, self.entry(Event::ResetAsked, id, now)).await?;
+        self.mail_reset(&owner, &token.text)
+    }
+
+    pub(super) fn mail_reset(&self, owner: &Account, token: &str) -> Result<(), Refusal> {
         let settings = &self.inner.settings;
         let body = words::ResetLink {
             site_name: &settings.portal.name,
             first_name: owner.greeted(),
             username: &owner.username,
-            link: &settings.link(&format!("password/reset?token={}", token.text)),
+            link: &settings.link(&format!("password/reset?token={token}")),
             lives: RESET_LIVES,
         };
         Ok(self.mail(&owner.email, body.body())?)
@@ -127,4 +131,5 @@ impl Identity {
 
 /// By then the answer has left.
 const ANSWERED: Duration = Duration::from_millis(100);
-const RESET_LIVES: Duration = Duration::from_mins(10);
+/// How long a link to a new password works.
+pub(super) const RESET_LIVES: Duration = Duration::from_mins(10);

@@ -75,6 +75,12 @@ events! {
     ResetAsked = "reset-asked",
     /// The address is its owner's.
     EmailConfirmed = "email-confirmed",
+    /// A link was sent to a new address.
+    EmailChangeAsked = "email-change-asked",
+    /// By the link to the new address.
+    EmailChanged = "email-changed",
+    /// By the link to the old address.
+    EmailChangeUndone = "email-change-undone",
     /// Names or about me.
     ProfileChanged = "profile-changed",
     /// The account began.

@@ -69,7 +69,7 @@ pub(super) fn owing(place: &Place) -> Verdict {
 /// Pages for people who are not signed in (some answer them with 401 themselves). Whatever is not named here, pages
 /// that do not exist too, needs a session.
 fn open(page: &str) -> bool {
-    const PAGES: [&str; 14] = [
+    const PAGES: [&str; 16] = [
         "login",
         "callback",
         "logout",
@@ -84,6 +84,8 @@ fn open(page: &str) -> bool {
         "register/sent",
         "register/confirm",
         "email/confirm",
+        "email/change",
+        "email/undo",
     ];
     PAGES.contains(&page) || ["login/", "assets/"].iter().any(|folder| page.starts_with(folder))
 }
@@ -436,6 +438,8 @@ mod tests {
             "register",
             "register/confirm",
             "email/confirm",
+            "email/change",
+            "email/undo",
             "password/forgot",
             "password/reset",
             ".well-known/change-password",
@@ -448,6 +452,8 @@ mod tests {
             "profile",
             "profile/edit",
             "profile/confirm",
+            "profile/email",
+            "email",
             "password",
             "password/",
             "second-factor",

@@ -13,6 +13,9 @@ pub(super) enum Done {
     Anew,
     Asked,
     Address,
+    EmailAsked,
+    Email,
+    EmailUndone,
     Profile,
     Password,
     On,
@@ -29,7 +32,7 @@ pub(super) enum Done {
 }
 
 impl Done {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 23] = [
         Self::SignedOut,
         Self::Reset,
         Self::Ready,
@@ -37,6 +40,9 @@ impl Done {
         Self::Anew,
         Self::Asked,
         Self::Address,
+        Self::EmailAsked,
+        Self::Email,
+        Self::EmailUndone,
         Self::Profile,
         Self::Password,
         Self::On,
@@ -62,6 +68,9 @@ impl Done {
             Self::Anew => "anew",
             Self::Asked => "asked",
             Self::Address => "address",
+            Self::EmailAsked => "email-asked",
+            Self::Email => "email",
+            Self::EmailUndone => "email-undone",
             Self::Profile => "profile",
             Self::Password => "password",
             Self::On => "on",
@@ -93,6 +102,9 @@ impl Done {
             Self::Anew => Notice::StartedAnew,
             Self::Asked => Notice::ConfirmationSent,
             Self::Address => Notice::AddressConfirmed,
+            Self::EmailAsked => Notice::EmailChangeSent,
+            Self::Email => Notice::EmailChanged,
+            Self::EmailUndone => Notice::EmailChangeUndone,
             Self::Profile => Notice::ProfileSaved,
             Self::Password => Notice::PasswordChanged,
             Self::On => Notice::FactorOn,

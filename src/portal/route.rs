@@ -10,6 +10,7 @@ use super::{
     assets, change_password_redirect, check,
     confirm::Confirm,
     edit::Edit,
+    email,
     forgotten::Forgotten,
     form::{self, Unread},
     headless, jwks, me,
@@ -50,6 +51,9 @@ enum Route<'p> {
     Confirm,
     AddressAsk,
     AddressConfirm,
+    EmailAsk,
+    EmailChange,
+    EmailUndo,
     Setup,
     Profile,
     Edit,
@@ -119,6 +123,9 @@ async fn answer(route: Route<'_>, visit: &Visit<'_>, body: Incoming) -> Outcome 
         Route::Confirm => form_page::<Confirm>(visit, body).await,
         Route::AddressAsk => form_page::<address::Ask>(visit, body).await,
         Route::AddressConfirm => form_page::<address::Confirm>(visit, body).await,
+        Route::EmailAsk => form_page::<email::Ask>(visit, body).await,
+        Route::EmailChange => form_page::<email::Change>(visit, body).await,
+        Route::EmailUndo => form_page::<email::Undo>(visit, body).await,
         Route::Setup => form_page::<Setup>(visit, body).await,
         Route::Profile => profile::get(visit).await,
         Route::Edit => form_page::<Edit>(visit, body).await,
@@ -195,6 +202,9 @@ impl<'p> Route<'p> {
             "register/confirm" => Self::Confirm,
             "profile/confirm" => Self::AddressAsk,
             "email/confirm" => Self::AddressConfirm,
+            "profile/email" => Self::EmailAsk,
+            "email/change" => Self::EmailChange,
+            "email/undo" => Self::EmailUndo,
             "setup" => Self::Setup,
             "profile" => Self::Profile,
             "profile/edit" => Self::Edit,
@@ -240,6 +250,7 @@ impl<'p> Route<'p> {
             | Self::Profile
             | Self::Edit
             | Self::AddressAsk
+            | Self::EmailAsk
             | Self::Password
             | Self::SecondFactor
             | Self::App
@@ -260,6 +271,8 @@ impl<'p> Route<'p> {
             | Self::RegisterSent
             | Self::Confirm
             | Self::AddressConfirm
+            | Self::EmailChange
+            | Self::EmailUndo
             | Self::Setup
             | Self::Forgotten
             | Self::Reset
@@ -293,7 +306,10 @@ impl<'p> Route<'p> {
 
     /// Links from mails and from the terminal.
     fn token_in_url(self) -> bool {
-        matches!(self, Self::Confirm | Self::AddressConfirm | Self::Setup | Self::Reset)
+        matches!(
+            self,
+            Self::Confirm | Self::AddressConfirm | Self::EmailChange | Self::EmailUndo | Self::Setup | Self::Reset
+        )
     }
 
     fn bound(self) -> Bound {
@@ -307,6 +323,8 @@ impl<'p> Route<'p> {
             Self::Confirm => Confirm::BOUND,
             Self::AddressAsk => address::Ask::BOUND,
             Self::AddressConfirm => address::Confirm::BOUND,
+            Self::EmailChange => email::Change::BOUND,
+            Self::EmailUndo => email::Undo::BOUND,
             Self::Setup => Setup::BOUND,
             Self::Forgotten => Forgotten::BOUND,
             Self::Reset => Reset::BOUND,

@@ -2,6 +2,7 @@
 //!
 //! Both parts are made from the same [`Letter`], so they cannot say different things.
 
+pub mod address;
 pub mod confirm;
 pub mod device;
 pub mod reset;
@@ -10,7 +11,8 @@ pub mod security;
 use maud::{DOCTYPE, html};
 
 pub use self::{
-    confirm::{AddressTaken, ConfirmAddress, ConfirmRegistration},
+    address::{AddressChanged, AddressHeld, ChangeAddress},
+    confirm::{AddressTaken, Claim, ConfirmAddress, ConfirmRegistration},
     device::NewDevice,
     reset::ResetLink,
     security::{FactorOff, FactorOn, PasskeyCopied, PasswordChanged, Recovery, RecoveryCodes},

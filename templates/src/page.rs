@@ -6,6 +6,7 @@ pub mod code;
 pub mod confirm;
 pub mod demo;
 pub mod edit;
+pub mod email;
 pub mod forgotten;
 pub mod passkey;
 pub mod password;
@@ -28,6 +29,7 @@ pub use self::{
     confirm::{Confirm, ConfirmAddress},
     demo::Demo,
     edit::EditProfile,
+    email::{ChangeEmail, NewEmail, UndoEmail},
     forgotten::{Forgotten, ForgottenSent},
     passkey::{EnrolPasskey, PasskeySignIn, RenamePasskey, VerifyPasskey},
     password::ChangePassword,

@@ -108,6 +108,12 @@ pub enum Notice<'a> {
     ConfirmationSent,
     /// After `email/confirm`.
     AddressConfirmed,
+    /// After `profile/email`.
+    EmailChangeSent,
+    /// After `email/change`.
+    EmailChanged,
+    /// After `email/undo`.
+    EmailChangeUndone,
     /// After `profile/edit`.
     ProfileSaved,
     /// After enrolling.
@@ -155,6 +161,9 @@ impl Notice<'_> {
                 Self::EmailConfirmed => "Your e-mail is confirmed and your account is ready. Sign in to begin.",
                 Self::ConfirmationSent => "A mail is on its way to your address. Follow its link to confirm it.",
                 Self::AddressConfirmed => "Your e-mail is confirmed.",
+                Self::EmailChangeSent => "A mail is on its way to the new address. Follow its link within a day: your e-mail changes then.",
+                Self::EmailChanged => "Your e-mail is changed.",
+                Self::EmailChangeUndone => "The change is undone, and every device is signed out. A mail is on its way to you: its link lets you choose a new password.",
                 Self::ProfileSaved => "Your profile is saved.",
                 Self::FactorOn => "Two-factor authentication is on. Next time we ask for a code after your password.",
                 Self::PasskeyAdded => "Your passkey is added. Use it instead of your password, or after it.",

@@ -6,6 +6,7 @@
 
 mod accessibility;
 mod activity;
+mod address;
 mod assertion;
 mod authenticator;
 mod browser;

@@ -23,6 +23,8 @@ pub enum Purpose {
     Forgot,
     /// Asking for a link that confirms the account's own address (subject: the account's id).
     Confirm,
+    /// Asking for a link that changes an account's address (subject: the account's id, and the new address's key).
+    Change,
     /// Sending a registration that has to be mended: it costs an estimate, and may tell of a name (no subject).
     Form,
     /// Having a code sent to a number nobody proved to have yet (subject: the number), whichever account asks. A network
@@ -58,6 +60,7 @@ impl Purpose {
             Self::Register => "register",
             Self::Forgot => "forgot",
             Self::Confirm => "confirm",
+            Self::Change => "change",
             Self::Form => "form",
             Self::Number => "number",
             Self::Prefix => "prefix",
@@ -71,7 +74,7 @@ impl Purpose {
             // Nobody guesses a signature: only the work of checking it is bounded.
             Self::Passkey | Self::Form => FORM,
             Self::CodeSend => CODE_SEND,
-            Self::Register | Self::Forgot | Self::Confirm => MAIL,
+            Self::Register | Self::Forgot | Self::Confirm | Self::Change => MAIL,
             Self::Number => NUMBER,
             Self::Prefix => PREFIX,
         }

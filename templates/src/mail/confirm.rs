@@ -75,13 +75,24 @@ impl ConfirmAddress<'_> {
     }
 }
 
-/// To the owner of an address somebody tried to register with.
+/// What somebody wanted with an address that is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// To register with it.
+    Register,
+    /// To change another account's address to it.
+    Change,
+}
+
+/// To the owner of an address somebody tried to register with, or to change to.
 #[derive(Clone, Copy, Debug)]
 pub struct AddressTaken<'a> {
     /// `portal.name`
     pub site_name: &'a str,
     /// "Ada"
     pub first_name: &'a str,
+    /// What somebody wanted.
+    pub claim: Claim,
     /// Whole URL of `login`.
     pub login: &'a str,
     /// Whole URL of `password/forgot`.
@@ -96,10 +107,16 @@ impl AddressTaken<'_> {
             site_name: self.site_name,
             first_name: self.first_name,
             subject: format!("You already have an account at {}", self.site_name),
-            before: vec![format!(
-                "Somebody, perhaps you, tried to register at {} with this address. It already has an account, so no new one was made.",
-                self.site_name
-            )],
+            before: vec![match self.claim {
+                Claim::Register => format!(
+                    "Somebody, perhaps you, tried to register at {} with this address. It already has an account, so no new one was made.",
+                    self.site_name
+                ),
+                Claim::Change => format!(
+                    "Somebody, perhaps you, tried to give this address to another account at {}. It already has one, so nothing was changed.",
+                    self.site_name
+                ),
+            }],
             link: ("Sign in", self.login),
             after: vec![
                 format!("Forgot your password? Choose a new one at {}", self.forgot),

@@ -67,7 +67,7 @@ impl Profile<'_> {
                 }
                 dl {
                     dt { "E-mail" }
-                    dd { (self.email) " " (self.confirmation()) }
+                    dd { (self.email) " " (self.confirmation()) " " a href=(frame.to("profile/email")) { "change" } }
                     dt { "Two-factor authentication" }
                     (self.factor_state())
                 }

@@ -247,6 +247,10 @@ pub enum Link {
     Confirm,
     /// `email/confirm`
     Address,
+    /// `email/change`
+    NewEmail,
+    /// `email/undo`
+    UndoEmail,
     /// `password/reset`
     Reset,
     /// `setup`
@@ -267,6 +271,16 @@ impl DeadLink<'_> {
             Link::Address => {
                 ("It was used, its time ran out, or a newer one took its place.", "Go to your profile", "profile")
             }
+            Link::NewEmail => (
+                "It was used, its time ran out, or a newer one took its place. Also, whatever signs other devices out ends it.",
+                "Change your e-mail",
+                "profile/email",
+            ),
+            Link::UndoEmail => (
+                "It was used, its seven days ran out, or an earlier change was undone. If you can't sign in, ask your administrator.",
+                "Sign in",
+                "login",
+            ),
             Link::Reset => {
                 ("It was used, its time ran out, or a newer one took its place.", "Send a new link", "password/forgot")
             }

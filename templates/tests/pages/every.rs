@@ -248,6 +248,7 @@ fn members(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
     };
     let about_errors =
         [FieldError { field: "about_me", message: t.error }, FieldError { field: "username", message: t.error }];
+    let email_errors = [FieldError { field: "email", message: t.error }];
     let profile = Profile {
         frame,
         id: "0197a0c4-5d1e-7cc3-98a4-1f5f0f7c0a11",
@@ -293,6 +294,13 @@ fn members(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
             }
             .render(),
         ),
+        (
+            "email",
+            ChangeEmail { frame, current: t.email, email: t.email, codes: true, errors: &email_errors, alert: None }
+                .render(),
+        ),
+        ("email-new", NewEmail { frame, token: t.token, email: t.email, alert: None }.render()),
+        ("email-undo", UndoEmail { frame, token: t.token, email: t.email, alert: Some(Alert::FormExpired) }.render()),
         ("password", ChangePassword { frame, username: t.username, min_length: 10, errors: &[], alert: None }.render()),
         ("sign-out", SignOut { frame, alert: None }.render()),
     ]
@@ -489,6 +497,8 @@ fn troubles(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
         ("form-lost", FormLost { frame, login: t.place }.render()),
         ("dead-confirm", DeadLink { frame, link: Link::Confirm }.render()),
         ("dead-address", DeadLink { frame, link: Link::Address }.render()),
+        ("dead-new-email", DeadLink { frame, link: Link::NewEmail }.render()),
+        ("dead-undo", DeadLink { frame, link: Link::UndoEmail }.render()),
         ("dead-reset", DeadLink { frame, link: Link::Reset }.render()),
         ("dead-setup", DeadLink { frame, link: Link::Setup }.render()),
         ("cookies-insecure", cookies(CookieReason::Insecure)),

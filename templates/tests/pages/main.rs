@@ -127,6 +127,7 @@ fn fields_tell_password_managers_and_keyboards_what_they_are() {
             ],
         ),
         ("forgotten", &[("email", "email")]),
+        ("email", &[("email", "email")]),
         ("reset", &[("password", "new-password"), ("password_confirm", "new-password")]),
         ("verify", &[("code", "one-time-code")]),
         ("enrol-code", &[("code", "one-time-code")]),
@@ -296,7 +297,25 @@ fn mails(site_name: &str) -> Vec<templates::MailBody> {
     let lives = std::time::Duration::from_secs(600);
     vec![
         mail::ConfirmRegistration { site_name, link, lives }.body(),
-        mail::AddressTaken { site_name, first_name, login: link, forgot: "https://login.example/forgot" }.body(),
+        mail::AddressTaken {
+            site_name,
+            first_name,
+            claim: mail::Claim::Register,
+            login: link,
+            forgot: "https://login.example/forgot",
+        }
+        .body(),
+        mail::AddressTaken {
+            site_name,
+            first_name,
+            claim: mail::Claim::Change,
+            login: link,
+            forgot: "https://login.example/forgot",
+        }
+        .body(),
+        mail::AddressHeld { site_name, login: link }.body(),
+        mail::ChangeAddress { site_name, username: "ada", link, lives }.body(),
+        mail::AddressChanged { site_name, first_name, masked: "a•••@example.org", at: NOW, undo: link, lives }.body(),
         mail::ResetLink { site_name, first_name, username: "ada", link, lives }.body(),
         mail::PasswordChanged { site_name, first_name, at: NOW, forgot: link }.body(),
         mail::FactorOn {
