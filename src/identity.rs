@@ -15,6 +15,7 @@ mod devices;
 mod fields;
 mod hasher;
 pub mod import;
+mod leaving;
 mod ledger;
 mod letters;
 mod limits;

@@ -18,6 +18,7 @@ mod form;
 pub mod fuzzed;
 mod hops;
 mod jwks;
+mod leave;
 mod me;
 mod page;
 mod passkey;

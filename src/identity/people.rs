@@ -129,13 +129,8 @@ impl Identity {
     /// # Errors
     /// [`Refusal::LastAdministrator`], [`Refusal::Stale`] when there is no such account, [`Refusal::Store`].
     pub async fn delete(&self, id: &AccountId, now: UnixMillis) -> Result<RowId, Refusal> {
-        let ledger = &self.inner.ledger;
-        let mut tx = ledger.db().write().await?;
-        self.spare_last_administrator(&mut tx, id).await?;
-        ledger.delete(&mut tx, id).await?;
-        let row = ledger.post(&mut tx, id, Carry::End, now).await?;
-        self.recorded(tx, self.by_operator(Event::Deleted, id, now)).await?;
-        Ok(row)
+        let tx = self.inner.ledger.db().write().await?;
+        self.deleted(tx, self.by_operator(Event::Deleted, id, now)).await
     }
 
     /// Sets a password, ends the person's sessions, mails them.
@@ -204,7 +199,7 @@ impl Identity {
 
     /// Refuses when this account is the only one left that can administrate. Two such changes at once cannot both pass:
     /// writers take turns.
-    async fn spare_last_administrator(&self, tx: &mut Tx, id: &AccountId) -> Result<(), Refusal> {
+    pub(super) async fn spare_last_administrator(&self, tx: &mut Tx, id: &AccountId) -> Result<(), Refusal> {
         let ledger = &self.inner.ledger;
         let account = ledger.load(tx, id).await?.ok_or(Refusal::Stale)?;
         let administrates = !account.disabled && account.groups.contains(&self.inner.settings.accounts.admin_group);

@@ -93,7 +93,7 @@ events! {
     Disabled = "disabled",
     /// By the operator.
     Enabled = "enabled",
-    /// By the operator.
+    /// By its owner, or by the operator.
     Deleted = "deleted",
     /// By the operator. Detail: the names of the groups.
     GroupsSet = "groups-set",

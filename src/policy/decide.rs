@@ -453,6 +453,7 @@ mod tests {
             "profile/edit",
             "profile/confirm",
             "profile/email",
+            "profile/delete",
             "email",
             "password",
             "password/",

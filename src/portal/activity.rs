@@ -51,7 +51,7 @@ fn words(entry: &Recorded) -> String {
         Event::Added => "The administrator added your account",
         Event::Disabled => "The administrator disabled your account",
         Event::Enabled => "The administrator enabled your account",
-        Event::Deleted => "The administrator deleted your account",
+        Event::Deleted => "The account was deleted",
         Event::GroupsSet => "The administrator changed your groups",
         Event::PasswordSet => "The administrator set your password",
         Event::FactorsReset => "The administrator turned your second factors off",

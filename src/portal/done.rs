@@ -16,6 +16,7 @@ pub(super) enum Done {
     EmailAsked,
     Email,
     EmailUndone,
+    Left,
     Profile,
     Password,
     On,
@@ -32,7 +33,7 @@ pub(super) enum Done {
 }
 
 impl Done {
-    const ALL: [Self; 23] = [
+    const ALL: [Self; 24] = [
         Self::SignedOut,
         Self::Reset,
         Self::Ready,
@@ -43,6 +44,7 @@ impl Done {
         Self::EmailAsked,
         Self::Email,
         Self::EmailUndone,
+        Self::Left,
         Self::Profile,
         Self::Password,
         Self::On,
@@ -71,6 +73,7 @@ impl Done {
             Self::EmailAsked => "email-asked",
             Self::Email => "email",
             Self::EmailUndone => "email-undone",
+            Self::Left => "left",
             Self::Profile => "profile",
             Self::Password => "password",
             Self::On => "on",
@@ -105,6 +108,7 @@ impl Done {
             Self::EmailAsked => Notice::EmailChangeSent,
             Self::Email => Notice::EmailChanged,
             Self::EmailUndone => Notice::EmailChangeUndone,
+            Self::Left => Notice::AccountDeleted,
             Self::Profile => Notice::ProfileSaved,
             Self::Password => Notice::PasswordChanged,
             Self::On => Notice::FactorOn,

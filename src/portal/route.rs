@@ -13,7 +13,9 @@ use super::{
     email,
     forgotten::Forgotten,
     form::{self, Unread},
-    headless, jwks, me,
+    headless, jwks,
+    leave::Leave,
+    me,
     page::{Back, Page as _},
     passkey::{self, Passkey},
     password::Password,
@@ -51,6 +53,7 @@ enum Route<'p> {
     Confirm,
     AddressAsk,
     AddressConfirm,
+    Leave,
     EmailAsk,
     EmailChange,
     EmailUndo,
@@ -123,6 +126,7 @@ async fn answer(route: Route<'_>, visit: &Visit<'_>, body: Incoming) -> Outcome 
         Route::Confirm => form_page::<Confirm>(visit, body).await,
         Route::AddressAsk => form_page::<address::Ask>(visit, body).await,
         Route::AddressConfirm => form_page::<address::Confirm>(visit, body).await,
+        Route::Leave => form_page::<Leave>(visit, body).await,
         Route::EmailAsk => form_page::<email::Ask>(visit, body).await,
         Route::EmailChange => form_page::<email::Change>(visit, body).await,
         Route::EmailUndo => form_page::<email::Undo>(visit, body).await,
@@ -202,6 +206,7 @@ impl<'p> Route<'p> {
             "register/confirm" => Self::Confirm,
             "profile/confirm" => Self::AddressAsk,
             "email/confirm" => Self::AddressConfirm,
+            "profile/delete" => Self::Leave,
             "profile/email" => Self::EmailAsk,
             "email/change" => Self::EmailChange,
             "email/undo" => Self::EmailUndo,
@@ -250,6 +255,7 @@ impl<'p> Route<'p> {
             | Self::Profile
             | Self::Edit
             | Self::AddressAsk
+            | Self::Leave
             | Self::EmailAsk
             | Self::Password
             | Self::SecondFactor

@@ -8,6 +8,7 @@ pub mod demo;
 pub mod edit;
 pub mod email;
 pub mod forgotten;
+pub mod leave;
 pub mod passkey;
 pub mod password;
 pub mod profile;
@@ -31,6 +32,7 @@ pub use self::{
     edit::EditProfile,
     email::{ChangeEmail, NewEmail, UndoEmail},
     forgotten::{Forgotten, ForgottenSent},
+    leave::DeleteAccount,
     passkey::{EnrolPasskey, PasskeySignIn, RenamePasskey, VerifyPasskey},
     password::ChangePassword,
     profile::Profile,

@@ -321,6 +321,7 @@ async fn empty_posts_and_skipped_steps_make_no_progress() {
         "setup",
         "profile/edit",
         "profile/email",
+        "profile/delete",
         "email/change",
         "email/undo",
         "password",

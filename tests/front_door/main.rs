@@ -23,6 +23,7 @@ mod forms;
 mod getting_in;
 mod import;
 mod layers;
+mod leaving;
 mod limits;
 mod mails;
 mod metrics;

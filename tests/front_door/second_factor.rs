@@ -132,6 +132,7 @@ async fn a_session_that_owes_its_factor_opens_nothing() {
         "/.auth/second-factor",
         "/.auth/second-factor/phone",
         "/.auth/profile/email",
+        "/.auth/profile/delete",
         "/.auth/sessions",
         "/.auth/activity",
     ] {
@@ -143,6 +144,7 @@ async fn a_session_that_owes_its_factor_opens_nothing() {
     let csrf = html::input_value(&page.text(), "csrf").unwrap();
     for (path, fields) in [
         ("second-factor/phone", vec![("country", "KE"), ("phone", "0712 999999"), ("channel", "sms")]),
+        ("profile/delete", vec![("password", PASSWORD)]),
         ("profile/email", vec![("email", "eve@example.org")]),
         ("second-factor/disable", vec![("password", PASSWORD)]),
         (

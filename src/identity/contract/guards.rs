@@ -22,6 +22,7 @@ facts!(
     only_who_chose_a_username_may_change_it,
     a_former_username_stays_its_owners,
     people_are_found_and_listed,
+    who_leaves_takes_everything_but_the_name,
 );
 
 fn factor(house: &House) -> Factor {
@@ -221,4 +222,35 @@ async fn people_are_found_and_listed(house: &House) {
     assert_eq!(house.identity.find("nobody").await.unwrap(), None);
     let refusal = house.identity.add(addition("ada", false), house.now()).await.unwrap_err();
     assert_eq!(faulty_fields(&refusal), ["username", "email"]);
+}
+
+async fn who_leaves_takes_everything_but_the_name(house: &House) {
+    let ada = house.person("ada").await;
+    let identity = &house.identity;
+    identity.add_factor(&ada.id, 0, &factor(house), None, house.now()).await.unwrap();
+    identity.ask_to_change_email(&ada.id, "new@example.org", &client(), house.now()).await.unwrap();
+    house.mail().await;
+    let stale = identity.check_password(&ada.id, &PASSWORD.into(), &client(), house.now()).await.unwrap();
+    identity.set_groups(&ada.id, &["staff".into()], house.now()).await.unwrap();
+    assert!(matches!(identity.leave(stale, house.now()).await, Err(Refusal::Stale)), "proved before a change");
+    house.drained().await;
+    let proof = identity.check_password(&ada.id, &PASSWORD.into(), &client(), house.now()).await.unwrap();
+    let row = identity.leave(proof, house.now()).await.unwrap();
+    assert_eq!(house.mail().await.to.to_string(), "ada@example.org");
+    assert_eq!(identity.account(&ada.id).await.unwrap(), None);
+    let gone = outbox::Row { id: row, account: ada.id.clone(), generation: i64::MAX, effect: Effect::End };
+    assert_eq!(house.drained().await, [gone]);
+    let mut tx = house.db.read().await.unwrap();
+    for table in ["factors", "account_groups", "address_changes", "links"] {
+        let sql = || sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
+        let left = crate::storage::on!(tx, link => sqlx::query_scalar::<_, i64>(sql()).fetch_one(link));
+        assert_eq!(left.unwrap(), 0, "{table}");
+    }
+    drop(tx);
+    let again = NewAccount { email: "eve@example.org".into(), ..form("ada") };
+    assert_eq!(faulty_fields(&identity.register(again, &client(), house.now()).await.unwrap_err()), ["username"]);
+    let root = house.administrator("root2").await;
+    let proof = identity.check_password(&root.id, &PASSWORD.into(), &client(), house.now()).await.unwrap();
+    assert!(matches!(identity.leave(proof, house.now()).await, Err(Refusal::LastAdministrator)));
+    assert_eq!(house.reload(&root).await, root);
 }

@@ -78,6 +78,7 @@ impl Profile<'_> {
                         a.button.primary href=(frame.to("second-factor")) { "Enable two-factor authentication" }
                     }
                 }
+                p.links { a href=(frame.to("profile/delete")) { "Delete my account" } }
             },
         )
     }

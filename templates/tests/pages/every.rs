@@ -299,6 +299,10 @@ fn members(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
             ChangeEmail { frame, current: t.email, email: t.email, codes: true, errors: &email_errors, alert: None }
                 .render(),
         ),
+        (
+            "delete",
+            DeleteAccount { frame, username: t.username, errors: &[], alert: Some(Alert::Say(t.error)) }.render(),
+        ),
         ("email-new", NewEmail { frame, token: t.token, email: t.email, alert: None }.render()),
         ("email-undo", UndoEmail { frame, token: t.token, email: t.email, alert: Some(Alert::FormExpired) }.render()),
         ("password", ChangePassword { frame, username: t.username, min_length: 10, errors: &[], alert: None }.render()),

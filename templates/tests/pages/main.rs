@@ -128,6 +128,7 @@ fn fields_tell_password_managers_and_keyboards_what_they_are() {
         ),
         ("forgotten", &[("email", "email")]),
         ("email", &[("email", "email")]),
+        ("delete", &[("username", "username"), ("password", "current-password")]),
         ("reset", &[("password", "new-password"), ("password_confirm", "new-password")]),
         ("verify", &[("code", "one-time-code")]),
         ("enrol-code", &[("code", "one-time-code")]),
@@ -313,6 +314,7 @@ fn mails(site_name: &str) -> Vec<templates::MailBody> {
             forgot: "https://login.example/forgot",
         }
         .body(),
+        mail::AccountDeleted { site_name, first_name, username: "ada", at: NOW, login: link }.body(),
         mail::AddressHeld { site_name, login: link }.body(),
         mail::ChangeAddress { site_name, username: "ada", link, lives }.body(),
         mail::AddressChanged { site_name, first_name, masked: "a•••@example.org", at: NOW, undo: link, lives }.body(),
