@@ -12,6 +12,7 @@ mod address;
 mod address_change;
 pub mod challenge;
 mod devices;
+mod export;
 mod fields;
 mod hasher;
 pub mod import;
@@ -50,6 +51,7 @@ pub use self::second_factor::{
 use self::{account::AccountId, hasher::Hasher, ledger::Ledger, throttle::Throttle};
 pub use self::{
     limits::Limits,
+    export::{Export, KnownDevice},
     proof::{Answered, Authenticated, Enrolled, Method, Shown, SignIn},
     refusal::{FieldError, Refusal},
 };

@@ -11,6 +11,7 @@ mod confirm;
 mod done;
 mod edit;
 mod email;
+mod export;
 mod factors;
 mod forgotten;
 mod form;

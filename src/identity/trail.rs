@@ -81,6 +81,8 @@ events! {
     EmailChanged = "email-changed",
     /// By the link to the old address.
     EmailChangeUndone = "email-change-undone",
+    /// Everything kept of the account was downloaded.
+    DataTaken = "data-downloaded",
     /// Names or about me.
     ProfileChanged = "profile-changed",
     /// The account began.

@@ -454,6 +454,7 @@ mod tests {
             "profile/confirm",
             "profile/email",
             "profile/delete",
+            "profile/data",
             "email",
             "password",
             "password/",

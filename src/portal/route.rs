@@ -10,7 +10,7 @@ use super::{
     assets, change_password_redirect, check,
     confirm::Confirm,
     edit::Edit,
-    email,
+    email, export,
     forgotten::Forgotten,
     form::{self, Unread},
     headless, jwks,
@@ -54,6 +54,7 @@ enum Route<'p> {
     AddressAsk,
     AddressConfirm,
     Leave,
+    Export,
     EmailAsk,
     EmailChange,
     EmailUndo,
@@ -126,6 +127,7 @@ async fn answer(route: Route<'_>, visit: &Visit<'_>, body: Incoming) -> Outcome 
         Route::Confirm => form_page::<Confirm>(visit, body).await,
         Route::AddressAsk => form_page::<address::Ask>(visit, body).await,
         Route::AddressConfirm => form_page::<address::Confirm>(visit, body).await,
+        Route::Export => export::get(visit).await,
         Route::Leave => form_page::<Leave>(visit, body).await,
         Route::EmailAsk => form_page::<email::Ask>(visit, body).await,
         Route::EmailChange => form_page::<email::Change>(visit, body).await,
@@ -207,6 +209,7 @@ impl<'p> Route<'p> {
             "profile/confirm" => Self::AddressAsk,
             "email/confirm" => Self::AddressConfirm,
             "profile/delete" => Self::Leave,
+            "profile/data" => Self::Export,
             "profile/email" => Self::EmailAsk,
             "email/change" => Self::EmailChange,
             "email/undo" => Self::EmailUndo,
@@ -238,6 +241,7 @@ impl<'p> Route<'p> {
             Self::Front
             | Self::RegisterSent
             | Self::Profile
+            | Self::Export
             | Self::SecondFactor
             | Self::Activity
             | Self::Me
@@ -256,6 +260,7 @@ impl<'p> Route<'p> {
             | Self::Edit
             | Self::AddressAsk
             | Self::Leave
+            | Self::Export
             | Self::EmailAsk
             | Self::Password
             | Self::SecondFactor

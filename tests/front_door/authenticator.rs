@@ -17,8 +17,8 @@ const PAGE: &str = "/.auth/second-factor/app";
 const STEP: Duration = Duration::from_secs(30);
 
 /// An app that was told a secret, and the time it goes by.
-struct App {
-    secret: String,
+pub struct App {
+    pub secret: String,
     ahead: Duration,
 }
 
@@ -63,7 +63,7 @@ fn wait(stage: &Stage, app: &mut App, span: Duration) {
     stage.program.clock.as_ref().unwrap().advance(span);
 }
 
-async fn enrolled(stage: &Stage) -> (Browser, App) {
+pub async fn enrolled(stage: &Stage) -> (Browser, App) {
     let mut browser = stage.signed_in().await;
     let mut app = App::told_by(&browser.get(PAGE).await.expect(200));
     wait(stage, &mut app, Duration::ZERO);

@@ -322,6 +322,7 @@ async fn empty_posts_and_skipped_steps_make_no_progress() {
         "profile/edit",
         "profile/email",
         "profile/delete",
+        "profile/data",
         "email/change",
         "email/undo",
         "password",

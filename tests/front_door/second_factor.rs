@@ -133,6 +133,7 @@ async fn a_session_that_owes_its_factor_opens_nothing() {
         "/.auth/second-factor/phone",
         "/.auth/profile/email",
         "/.auth/profile/delete",
+        "/.auth/profile/data",
         "/.auth/sessions",
         "/.auth/activity",
     ] {

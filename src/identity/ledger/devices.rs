@@ -2,8 +2,9 @@
 
 use super::Ledger;
 use crate::{
-    identity::devices::Seen,
+    identity::{KnownDevice, account::AccountId, devices::Seen},
     storage::{StoreError, Tx, on, run},
+    world::UnixMillis,
 };
 
 impl Ledger {
@@ -34,9 +35,27 @@ impl Ledger {
         run!(tx, sqlx::query(TRIM).bind(&*seen.account.0).bind(most))?;
         Ok(others > 0)
     }
+
+    /// The browsers of an account, the last one first.
+    pub(in crate::identity) async fn devices(
+        &self,
+        tx: &mut Tx,
+        id: &AccountId,
+    ) -> Result<Vec<KnownDevice>, StoreError> {
+        let rows = on!(tx, link => sqlx::query_as::<_, (String, String, i64, i64)>(ALL).bind(&*id.0).fetch_all(link))?;
+        let known = |(words, network, first, last)| KnownDevice {
+            words,
+            network,
+            first_seen: UnixMillis(first),
+            last_seen: UnixMillis(last),
+        };
+        Ok(rows.into_iter().map(known).collect())
+    }
 }
 
 const AGAIN: &str = "UPDATE devices SET words = $3, network = $4, last_seen = $5 WHERE account = $1 AND device = $2";
+const ALL: &str = "SELECT words, network, first_seen, last_seen FROM devices WHERE account = $1
+    ORDER BY last_seen DESC, first_seen DESC";
 const COUNT: &str = "SELECT COUNT(*) FROM devices WHERE account = $1";
 const NEW: &str = "INSERT INTO devices (account, device, words, network, first_seen, last_seen)
     VALUES ($1, $2, $3, $4, $5, $5)";

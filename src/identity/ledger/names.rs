@@ -47,6 +47,21 @@ impl Ledger {
         })
     }
 
+    /// The names an account had before this one, in their order.
+    pub(in crate::identity) async fn former_names(
+        &self,
+        tx: &mut Tx,
+        account: &AccountId,
+        username: &str,
+    ) -> Result<Vec<String>, StoreError> {
+        let mut names = on!(tx, link => sqlx::query_scalar::<_, String>(
+                "SELECT username FROM usernames WHERE account = $1 AND username <> $2")
+            .bind(&*account.0).bind(username).fetch_all(link))?;
+        // Here, not in SQL: the database's collation is its own affair.
+        names.sort_unstable();
+        Ok(names)
+    }
+
     /// How many names an account has or had, beside this one.
     pub(in crate::identity) async fn names_beside(
         &self,

@@ -46,6 +46,7 @@ impl DeleteAccount<'_> {
                     dt { "What stays" }
                     dd { "The username " strong { (self.username) } ": nobody else is ever given it. What was recorded of sign-ins and changes, without your name, until it is old. And what you left on the site itself." }
                 }
+                p.hint { a href=(frame.to("profile/data")) { "Download your data" } " first, if you want to keep it." }
                 (form::post(frame, "profile/delete", &fields))
             },
         )

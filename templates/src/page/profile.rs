@@ -78,7 +78,7 @@ impl Profile<'_> {
                         a.button.primary href=(frame.to("second-factor")) { "Enable two-factor authentication" }
                     }
                 }
-                p.links { a href=(frame.to("profile/delete")) { "Delete my account" } }
+                p.links { a href=(frame.to("profile/data")) { "Download my data" } a href=(frame.to("profile/delete")) { "Delete my account" } }
             },
         )
     }
