@@ -5,6 +5,7 @@
 //! missing, and migrations are tried until they succeed.
 
 pub mod data;
+mod digest;
 mod measures;
 pub mod operations;
 pub mod reach;
@@ -20,13 +21,13 @@ use std::{future::Future, io, time::Duration};
 use tokio::runtime::{Builder, Runtime};
 use tracing::{error, info};
 
-use self::{operations::Operations, rooms::Rooms, signals::Signals};
+use self::{digest::Digest, operations::Operations, rooms::Rooms, signals::Signals};
 use crate::{
     config::Config,
     identity::{Identity, Refusal},
     listener::Listener,
     session::outbox,
-    telemetry::access::AccessLog,
+    telemetry::{access::AccessLog, failures::Failures},
     world::{Clock, Entropy, roots},
 };
 
@@ -63,11 +64,11 @@ pub enum ServeError {
     Interrupted,
 }
 
-/// Runs the gateway until SIGTERM or SIGINT, then drains.
+/// Runs the gateway until SIGTERM or SIGINT, then drains. `failures` is what the log counts for the operator.
 ///
 /// # Errors
 /// When it cannot start, or was ended before open requests were done.
-pub fn serve(mut config: Config) -> Result<(), ServeError> {
+pub fn serve(mut config: Config, failures: Failures) -> Result<(), ServeError> {
     let (clock, entropy) = (Clock::System, Entropy::System);
     data::open(&config.data_dir)?;
     let secret = data::secret(&config.data_dir, &config.secrets, &entropy)?;
@@ -79,6 +80,9 @@ pub fn serve(mut config: Config) -> Result<(), ServeError> {
     settle_port(&mut config, &listener);
     let signals = service.block_on(async { Signals::listen() })?;
     let rooms = service.block_on(Rooms::open(&config, &secret, service.handle().clone(), clock.clone(), entropy))?;
+    if let Some(digest) = Digest::new(&config.mail, &config.portal, &config.data_dir, failures) {
+        service.spawn(digest.keep(rooms.post.clone(), clock.clone()));
+    }
     welcome::print(&config, &listener, operations.address());
     let drain = service.spawn(start::migrate_then(rooms.identity.clone(), config.portal.clone(), {
         let (identity, sessions, assertions) =

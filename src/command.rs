@@ -99,7 +99,7 @@ fn load(quick: Quick) -> Result<Config, Failure> {
 /// A command's answer is its output: its log speaks of failures only, unless `RUST_LOG` asks for more.
 fn quiet(config: Config) -> Config {
     if std::env::var_os("RUST_LOG").is_some() {
-        telemetry::start(config.log.format);
+        telemetry::start(config.log.format, None);
     }
     config
 }

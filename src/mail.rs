@@ -67,6 +67,14 @@ struct Office {
     counters: Semaphore,
 }
 
+/// What a mail is to the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Mail,
+    /// It tells of failures.
+    Report,
+}
+
 #[derive(Debug)]
 enum Way {
     Console,
@@ -105,8 +113,20 @@ impl Post {
     /// # Errors
     /// [`Overfull`] when as many mails wait as may.
     pub fn send(&self, letter: Letter) -> Result<(), Overfull> {
+        self.take(letter, Kind::Mail)
+    }
+
+    /// The same for a mail about failures: when it does not leave, that is no failure to be mailed about in its turn.
+    ///
+    /// # Errors
+    /// [`Overfull`] when as many mails wait as may.
+    pub fn send_report(&self, letter: Letter) -> Result<(), Overfull> {
+        self.take(letter, Kind::Report)
+    }
+
+    fn take(&self, letter: Letter, kind: Kind) -> Result<(), Overfull> {
         let place = Arc::clone(&self.office.places).try_acquire_owned().map_err(|_| Overfull)?;
-        self.runtime.spawn(deliver(Arc::clone(&self.office), letter, place));
+        self.runtime.spawn(deliver(Arc::clone(&self.office), letter, kind, place));
         Ok(())
     }
 
@@ -132,7 +152,7 @@ impl Post {
 }
 
 /// The life of one mail. `place` is given back when it ends, whichever way.
-async fn deliver(office: Arc<Office>, letter: Letter, place: OwnedSemaphorePermit) {
+async fn deliver(office: Arc<Office>, letter: Letter, kind: Kind, place: OwnedSemaphorePermit) {
     let transport = match &office.way {
         Way::Console => return console::print(&letter),
         Way::Smtp(transport) => transport,
@@ -143,7 +163,10 @@ async fn deliver(office: Arc<Office>, letter: Letter, place: OwnedSemaphorePermi
         Ok(message) => message,
         Err(error) => {
             let error: &dyn std::error::Error = &error;
-            tracing::error!(error, "a mail could not be written and is dropped");
+            match kind {
+                Kind::Mail => tracing::error!(error, "a mail could not be written and is dropped"),
+                Kind::Report => tracing::warn!(error, "a mail about failures could not be written and is dropped"),
+            }
             return;
         }
     };
@@ -158,7 +181,7 @@ async fn deliver(office: Arc<Office>, letter: Letter, place: OwnedSemaphorePermi
         tries += 1;
         let Err(failure) = outcome else { break };
         let wait = if failure.is_final() { None } else { next_wait(tries, born.elapsed()) };
-        failure.log(tries, wait);
+        failure.log(tries, wait, kind);
         match wait {
             Some(wait) => tokio::time::sleep(wait).await,
             None => break,

@@ -6,6 +6,7 @@
 //! only, whatever `RUST_LOG` says.
 
 pub mod access;
+pub mod failures;
 pub mod metrics;
 mod out;
 
@@ -14,14 +15,16 @@ use std::io::IsTerminal;
 use tracing::{Level, Metadata};
 use tracing_subscriber::{EnvFilter, Layer, filter::filter_fn, layer::SubscriberExt, util::SubscriberInitExt};
 
+use self::failures::Failures;
 use crate::config::log::Format;
 
-/// Starts logging to standard error: `RUST_LOG` says how much, `info` by default. Starting twice does nothing.
-pub fn start(format: Format) {
+/// Starts logging to standard error: `RUST_LOG` says how much, `info` by default. `failures` counts what goes
+/// wrong, as far as it is logged. Starting twice does nothing.
+pub fn start(format: Format, failures: Option<Failures>) {
     let level = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let heard = filter_fn(may_be_heard);
     let lines = tracing_subscriber::fmt::layer().with_writer(out::line);
-    let registry = tracing_subscriber::registry().with(level);
+    let registry = tracing_subscriber::registry().with(level).with(failures);
     // An error says that there is a subscriber already, as in tests.
     let _ = match format {
         Format::Text => registry
@@ -32,9 +35,12 @@ pub fn start(format: Format) {
 }
 
 fn may_be_heard(metadata: &Metadata<'_>) -> bool {
+    is_ours(metadata) || *metadata.level() <= Level::INFO
+}
+
+fn is_ours(metadata: &Metadata<'_>) -> bool {
     let target = metadata.target();
-    let ours = target == OURS || target.strip_prefix(OURS).is_some_and(|rest| rest.starts_with("::"));
-    ours || *metadata.level() <= Level::INFO
+    target == OURS || target.strip_prefix(OURS).is_some_and(|rest| rest.starts_with("::"))
 }
 
 const OURS: &str = env!("CARGO_CRATE_NAME");

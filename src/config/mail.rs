@@ -14,6 +14,8 @@ pub struct Mail {
     pub from: lettre::message::Mailbox,
     /// Console mail may be used although `portal.url` is not loopback.
     pub allow_console: bool,
+    /// Whom failures are mailed to; nobody when empty.
+    pub operator: Vec<lettre::Address>,
 }
 
 /// `mail.transport`
@@ -56,6 +58,7 @@ impl Default for Mail {
             transport: Transport::Console,
             from: lettre::message::Mailbox::new(Some("Vestibule".into()), address),
             allow_console: false,
+            operator: Vec::new(),
         }
     }
 }
@@ -71,13 +74,25 @@ pub(super) fn read(mut section: Section<'_>) -> Mail {
             format!("`{text}` is no mailbox ({error}): write it like \"Vestibule <no-reply@example.com>\"")
         })
     });
+    let operator = if section.is_list("operator") {
+        section.list("operator", address)
+    } else {
+        let addresses = |text: &str| text.split(',').map(address).collect::<Result<Vec<_>, _>>();
+        section.parse("operator", addresses)
+    };
     let mail = Mail {
         transport: transport.unwrap_or(default.transport),
         from: from.unwrap_or(default.from),
         allow_console: section.truth("allow_console").unwrap_or(false),
+        operator: operator.unwrap_or_default(),
     };
     section.finish();
     mail
+}
+
+fn address(text: &str) -> Result<lettre::Address, String> {
+    let text = text.trim();
+    text.parse().map_err(|error| format!("`{text}` is no address ({error}): write it like \"ops@example.com\""))
 }
 
 fn transport(text: &str) -> Result<Transport, String> {

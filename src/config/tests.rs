@@ -130,6 +130,7 @@ fn every_key_is_taken_over() {
     let Provider::Twilio(twilio) = config.verify.provider else { panic!("Twilio") };
     assert_eq!((twilio.account_sid.as_str(), twilio.service_sid.as_str()), ("AC1", "VA1"));
     assert_eq!(config.verify.channels, [Channel::Whatsapp, Channel::Sms]);
+    assert_eq!(config.mail.operator.len(), 2);
     let Transport::Smtp(smtp) = config.mail.transport else { panic!("SMTP") };
     assert_eq!((smtp.host.as_str(), smtp.port, smtp.tls), ("mail.example.com", 587, SmtpTls::StartTls));
     let (user, password) = smtp.credentials.unwrap();
@@ -302,6 +303,8 @@ fn each_trap_of_sites_and_values_has_its_own_sentence() {
         ("[session]\nstore = \"redis+sentinel://a\"", &[], &["session.store", "which primary"]),
         ("[accounts]\nregistration = \"invite\"", &[], &["accounts.registration", "not supported yet"]),
         ("[secrets]\ncurrent = \"short\"", &[], &["secrets.current", "32 characters"]),
+        ("[mail]\noperator = [\"ops\"]", &[], &["mail.operator", "`ops` is no address"]),
+        ("[mail]\noperator = \"a@b.example, c\"", &[], &["mail.operator", "`c` is no address"]),
         ("[mail]\ntransport = \"smtp://user@mail.example.com\"", &[], &["mail.transport", "both user and password"]),
         ("[listen]\nhttp = \":8080\"", &[], &["listen.http", "0.0.0.0:8080"]),
         ("[limits]\nhead_timeout = 10", &[], &["limits.head_timeout", "text in quotes", "\"10s\""]),

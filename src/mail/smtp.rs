@@ -12,7 +12,7 @@ use lettre::{
 };
 use secrecy::ExposeSecret;
 
-use super::Unready;
+use super::{Kind, Unready};
 use crate::{
     config::mail::{Smtp, SmtpTls},
     world::roots,
@@ -77,8 +77,8 @@ impl Failure {
         matches!(self, Self::Server(error) if error.is_permanent())
     }
 
-    /// One event per failed try: an error when the mail is dropped, else a warning. Names no address.
-    pub(super) fn log(&self, tries: usize, wait: Option<Duration>) {
+    /// One event per failed try: an error when the mail is dropped (but for a mail about failures), else a warning. Names no address.
+    pub(super) fn log(&self, tries: usize, wait: Option<Duration>, kind: Kind) {
         let (reason, status) = match self {
             Self::TimedOut => ("time-out", None),
             Self::Server(error) if error.is_timeout() => ("time-out", None),
@@ -93,6 +93,9 @@ impl Failure {
             Some(wait) => {
                 let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
                 tracing::warn!(reason, status, source, tries, wait_ms, "a mail did not leave; trying again");
+            }
+            None if kind == Kind::Report => {
+                tracing::warn!(reason, status, source, tries, "a mail about failures did not leave and is dropped");
             }
             None => tracing::error!(reason, status, source, tries, "a mail did not leave and is dropped"),
         }

@@ -17,7 +17,7 @@ fn letter(subject: &str) -> Letter {
 fn settings(port: u16) -> Mail {
     let server = Smtp { host: "127.0.0.1".into(), port, tls: SmtpTls::Plain, credentials: None };
     let from = "Wiki <no-reply@wiki.example.com>".parse().unwrap();
-    Mail { transport: Transport::Smtp(server), from, allow_console: false }
+    Mail { transport: Transport::Smtp(server), from, ..Mail::default() }
 }
 
 fn free_port() -> u16 {
@@ -107,4 +107,19 @@ fn waits_grow_and_end_after_ten_minutes() {
     assert_eq!(seconds(4, 36), Some(120));
     assert_eq!(seconds(7, 480), Some(120));
     assert_eq!(seconds(8, 481), None);
+}
+
+#[test]
+fn a_report_that_does_not_leave_is_no_failure_to_report() {
+    use tracing_subscriber::layer::SubscriberExt;
+
+    use crate::{telemetry::failures::Failures, world::Clock};
+
+    let failures = Failures::new(Clock::System);
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(failures.clone()), || {
+        smtp::Failure::TimedOut.log(9, None, Kind::Report);
+        assert!(failures.take().is_empty());
+        smtp::Failure::TimedOut.log(9, None, Kind::Mail);
+        assert_eq!(failures.take().kinds.len(), 1);
+    });
 }

@@ -5,6 +5,7 @@
 pub mod address;
 pub mod confirm;
 pub mod device;
+pub mod digest;
 pub mod leaving;
 pub mod reset;
 pub mod security;
@@ -15,6 +16,7 @@ pub use self::{
     address::{AddressChanged, AddressHeld, ChangeAddress},
     confirm::{AddressTaken, Claim, ConfirmAddress, ConfirmRegistration},
     device::NewDevice,
+    digest::{Digest, Failed},
     leaving::AccountDeleted,
     reset::ResetLink,
     security::{FactorOff, FactorOn, PasskeyCopied, PasswordChanged, Recovery, RecoveryCodes},

@@ -314,3 +314,39 @@ async fn pages_of_rarer_moments_look_right() {
     window.pictures("error-503").await;
     window.close().await;
 }
+
+#[tokio::test]
+async fn pages_of_changing_an_address_and_leaving_look_right() {
+    let mailbox = Mailbox::start().await;
+    let mut setup = Setup::demo();
+    setup.mail = format!("transport = \"{}\"\nfrom = \"no-reply@example.com\"\n", mailbox.transport());
+    let program = setup.start().await;
+    program.ready().await;
+    program.add_person("grace", PASSWORD, false);
+    let window = Window::open(true).await;
+    let origin = program.origin();
+    window.open_page(&format!("{origin}/.auth/login")).await;
+    type_sign_in(&window, "grace").await;
+    window.open_page(&format!("{origin}/.auth/profile")).await;
+    window.pictures("profile-mine").await;
+    window.open_page(&format!("{origin}/.auth/profile/delete")).await;
+    window.pictures("delete").await;
+    window.open_page(&format!("{origin}/.auth/profile/email")).await;
+    window.pictures("email").await;
+    window.fill("email", "grace@example.org").await;
+    window.press("Send a link there").await;
+    window.sees("on its way to the new address").await;
+    window.pictures("email-asked").await;
+    window.open_page(&mailbox.wait_for("grace@example.org", "").await.link()).await;
+    window.pictures("email-change").await;
+    window.press("Change e-mail").await;
+    window.sees("Your e-mail is changed.").await;
+    window.open_page(&mailbox.wait_for("grace@example.com", "was changed").await.link()).await;
+    window.pictures("email-undo").await;
+    window.press("Undo the change").await;
+    window.sees("The change is undone").await;
+    window.pictures("email-undone").await;
+    window.open_page(&format!("{origin}/.auth/email/undo?token=made-up")).await;
+    window.pictures("email-dead").await;
+    window.close().await;
+}

@@ -28,6 +28,7 @@ mod limits;
 mod mails;
 mod metrics;
 mod near_cache;
+mod operator;
 mod outsiders;
 mod pace;
 mod passkeys;
