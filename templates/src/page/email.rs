@@ -71,9 +71,11 @@ impl ChangeEmail<'_> {
                 h1 { "Change e-mail" }
                 p.lead { "Now it is " strong { (self.current) } ". It changes once you follow the link that we send to the new one." }
                 (form::above(self.alert, self.errors))
+                p.hint {
+                    @if self.codes { "Your codes by e-mail go to the new address from then on. " }
+                    "The old address gets a mail, too, with which the change can be undone for seven days."
+                }
                 (form::post(frame, "profile/email", &fields))
-                @if self.codes { p.hint { "Your codes by e-mail go to the new address from then on." } }
-                p.hint { "The old address gets a mail, too, with which the change can be undone for seven days." }
             },
         )
     }
