@@ -50,8 +50,8 @@ pub use self::second_factor::{
 };
 use self::{account::AccountId, hasher::Hasher, ledger::Ledger, throttle::Throttle};
 pub use self::{
-    limits::Limits,
     export::{Export, KnownDevice},
+    limits::Limits,
     proof::{Answered, Authenticated, Enrolled, Method, Shown, SignIn},
     refusal::{FieldError, Refusal},
 };

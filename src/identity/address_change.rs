@@ -115,7 +115,7 @@ impl Identity {
     }
 
     /// Redeems such a link: the account has its old address again, later changes and their links are worth nothing, every
-    /// session and the password end, and a link to a new password goes to the old address. Signs nobody in.
+    /// session, the password, recovery codes and factors not older than a day before the change end, and a link to a new password goes to the old address. Signs nobody in.
     ///
     /// # Errors
     /// [`Refusal::DeadLink`], [`Refusal::Store`].
@@ -128,6 +128,11 @@ impl Identity {
         ledger.drop_changes_from(&mut tx, &change).await?;
         self.put_address(&mut tx, &before, (&change.old_email, &change.old_key)).await?;
         ledger.set_password(&mut tx, id, NO_PASSWORD).await?;
+        // Who took the account may have left a way back in: a passkey signs in without the password.
+        for factor in before.factors.iter().filter(|factor| factor.since.plus(BEFORE) >= UnixMillis(change.asked_at)) {
+            ledger.remove_factor(&mut tx, id, &factor.id).await?;
+        }
+        ledger.drop_recovery_codes(&mut tx, id).await?;
         ledger.put_link(&mut tx, Purpose::Reset, &id.0, &reset.hash, now, now.plus(RESET_LIVES)).await?;
         let (owner, row) = self.guarded_as(tx, self.entry(Event::EmailChangeUndone, id, now), Carry::End).await?;
         if self.mail_reset(&owner, &reset.text).is_err() {
@@ -221,5 +226,7 @@ fn outside(settings: &Accounts, owner: &Account, new: &Email) -> Option<String> 
 const LIVES: Duration = Duration::from_hours(24);
 /// How long a change can be undone, and its old address is held.
 const UNDO_LIVES: Duration = Duration::from_hours(7 * 24);
+/// How old a factor has to be at the change, for its undo to leave it on.
+const BEFORE: Duration = Duration::from_hours(24);
 /// No password has this hash.
 const NO_PASSWORD: &str = "-";

@@ -41,7 +41,9 @@ impl Entrance {
         let on_portal_host = host == self.host || (self.loopback && exact.is_none() && is_this_machine(host));
         let site = exact.or_else(|| self.behind_portal(sites).filter(|_| on_portal_host));
         if site.is_none() && !on_portal_host {
-            return Err(Misdirected::UnknownHost);
+            // The page that says so is meant to be read: what it is dressed in is public anyway.
+            let page = self.page(&view.target.path, on_portal_host).filter(|page| page.path.starts_with("assets/"));
+            return page.map(Place::Portal).ok_or(Misdirected::UnknownHost);
         }
         match self.page(&view.target.path, on_portal_host) {
             Some(page) if on_portal_host || exists_everywhere(&page.path) => Ok(Place::Portal(page)),
@@ -98,6 +100,16 @@ mod tests {
             Ok(Place::Site(site)) => format!("site:{}", site.label),
             Ok(Place::Portal(page)) => format!("page:{}", page.path),
             Err(misdirected) => format!("{misdirected:?}"),
+        }
+    }
+
+    #[test]
+    fn a_host_nobody_knows_gets_what_its_error_page_is_dressed_in_and_nothing_else() {
+        let ask = |path: &str| route("https://login.example.com", &["wiki.example.com"], "unknown.example", path);
+        assert_eq!(ask("/.auth/assets/style.0123456789abcdef.css"), "page:assets/style.0123456789abcdef.css");
+        for path in ["/", "/.auth", "/.auth/login", "/.auth/assets", "/.auth/me", "/assets/x", "/.auth/../.auth/login"]
+        {
+            assert_eq!(ask(path), "UnknownHost", "{path}");
         }
     }
 

@@ -1,12 +1,16 @@
 //! Changes of an address, and taking them back.
 
 use super::*;
-use crate::identity::outbox::Effect;
+use crate::identity::{
+    account::{Factor, FactorKind},
+    outbox::Effect,
+};
 
 facts!(
     an_address_changes_only_by_the_link_to_the_new_one,
     a_change_ends_what_the_old_address_was_sent,
     an_undo_brings_the_address_back_and_ends_sessions_and_password,
+    an_undo_takes_the_factors_that_came_with_the_change_and_leaves_older_ones,
     the_first_undo_outweighs_every_later_change,
     a_later_undo_leaves_the_earlier_one_alive,
     an_address_taken_meanwhile_makes_a_dead_link,
@@ -118,6 +122,24 @@ async fn an_undo_brings_the_address_back_and_ends_sessions_and_password(house: &
     house.mail().await;
     let new = house.identity.authenticate("ada@example.org", &OTHER_PASSWORD.into(), &client(), house.now()).await;
     assert!(matches!(new, Ok(SignIn::Done(_))));
+}
+
+async fn an_undo_takes_the_factors_that_came_with_the_change_and_leaves_older_ones(house: &House) {
+    let ada = house.person("ada").await;
+    let add = async |id: &str, kind: FactorKind| {
+        let factor = Factor { id: id.into(), kind, since: house.now() };
+        let generation = house.reload(&ada).await.generation;
+        house.identity.add_factor(&ada.id, generation, &factor, None, house.now()).await.unwrap();
+    };
+    add("own", FactorKind::Email).await;
+    house.later(Duration::from_hours(25));
+    add("thiefs", FactorKind::Passkey { name: "x".into() }).await;
+    let undo = changed(house, &ada, "thief@example.org").await;
+    house.later(Duration::from_hours(30));
+    add("thiefs-too", FactorKind::App { sealed: "x".into() }).await;
+    undone(house, &undo).await.unwrap();
+    let left = house.reload(&ada).await.factors;
+    assert_eq!(left.iter().map(|factor| &*factor.id).collect::<Vec<_>>(), ["own"]);
 }
 
 async fn the_first_undo_outweighs_every_later_change(house: &House) {

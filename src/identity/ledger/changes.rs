@@ -23,6 +23,7 @@ pub(in crate::identity) struct Undoable {
     pub(in crate::identity) old_key: String,
     /// Grows with each change of the account.
     pub(in crate::identity) number: i64,
+    pub(in crate::identity) asked_at: i64,
 }
 
 /// Why an address is not free.
@@ -164,6 +165,6 @@ const ASKED: &str = "SELECT account, new_email, new_key FROM address_changes
 const REDEEM: &str = "UPDATE address_changes SET old_email = $2, old_key = $3, undo = $4, until = $5, number =
     (SELECT COALESCE(MAX(others.number), 0) + 1 FROM address_changes AS others WHERE others.account = address_changes.account)
     WHERE token = $1";
-const UNDOABLE: &str = "SELECT account, old_email, old_key, number FROM address_changes
+const UNDOABLE: &str = "SELECT account, old_email, old_key, number, asked_at FROM address_changes
     WHERE undo = $1 AND number IS NOT NULL AND until > $2";
 const SET_EMAIL: &str = "UPDATE accounts SET email = $2, email_key = $3, email_confirmed = TRUE WHERE id = $1";

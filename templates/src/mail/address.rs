@@ -83,7 +83,7 @@ impl AddressChanged<'_> {
             link: ("Undo the change", self.undo),
             after: vec![
                 "If this was you, there is nothing to do.".to_owned(),
-                "If this wasn't you, undo it at once: every device is signed out, and you choose a new password. Then look on the Security page for factors that are not yours.".to_owned(),
+                "If this wasn't you, undo it at once: every device is signed out, second factors added lately go, and you choose a new password.".to_owned(),
                 format!("The link works once, for {}, however often the e-mail is changed meanwhile.", span(self.lives)),
             ],
         }

@@ -164,7 +164,9 @@ impl Window {
 
     /// Holds the page against every rule of axe-core, best practices too. The window needs scripts.
     pub async fn judged(&self, name: &str) {
+        // What fades from one colour to another is judged by where it leads.
         const RUN: &str = "const done = arguments[0];
+            document.getAnimations().filter((one) => one instanceof CSSTransition).forEach((one) => one.finish());
             axe.run({ resultTypes: ['violations'] }).then(
                 (all) => done(all.violations.map((one) => `${one.id}: ${one.help}: ` + one.nodes.map(
                     (node) => node.html + ' ' + node.failureSummary).join('; '))),
