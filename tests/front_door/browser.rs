@@ -226,6 +226,7 @@ async fn forms_that_come_back_look_right() {
         ("password", "password"),
         ("second-factor", "second-factor-off"),
         ("sessions", "sessions"),
+        ("activity", "activity"),
     ] {
         window.open_page(&format!("{origin}/.auth/{path}")).await;
         window.pictures(name).await;

@@ -144,7 +144,7 @@ fn asked_first(frame: &Frame<'_>, ways: &[Other<'_>]) -> Markup {
 fn recovery(frame: &Frame<'_>, left: u32) -> Markup {
     let link = html! { a href=(frame.to("second-factor/recovery-codes")) { "Recovery codes" } };
     html! {
-        p {
+        div.row {
             @match left {
                 0 => { "Without " a href=(frame.to("second-factor/recovery-codes")) { "recovery codes" } ", a lost device locks you out." }
                 1 => { (link) ": one is left." }
