@@ -5,10 +5,14 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Sleep, sleep},
+};
 
 use super::{flood::FrameMeter, watch::Progress};
 
@@ -20,8 +24,18 @@ pub(super) struct Watched<T> {
     progress: Arc<Progress>,
     frames: Option<FrameMeter>,
     blocked: Blocked,
-    /// No request comes any more.
-    shutting: bool,
+    closing: Closing,
+}
+
+/// How far the end of the connection has come.
+enum Closing {
+    /// Requests come.
+    No,
+    /// Our side is being closed.
+    Ours,
+    /// What the client still sends is dropped until then, so many bytes at most.
+    Theirs(Pin<Box<Sleep>>, usize),
+    Done,
 }
 
 /// What waits for the client to read on. A flush that is done says nothing about a write that is not.
@@ -35,7 +49,7 @@ enum Blocked {
 impl<T> Watched<T> {
     /// `frames` on HTTP/2.
     pub fn new(io: T, progress: Arc<Progress>, frames: Option<FrameMeter>) -> Self {
-        Self { io, replay: Bytes::new(), progress, frames, blocked: Blocked::No, shutting: false }
+        Self { io, replay: Bytes::new(), progress, frames, blocked: Blocked::No, closing: Closing::No }
     }
 
     /// Gives `bytes` once more before what the socket has.
@@ -102,7 +116,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.io).poll_write(cx, buf);
         self.wrote(&written);
@@ -131,10 +145,49 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // hyper shall end, the socket live on.
-        if self.progress.parking() && !self.shutting {
+        if self.progress.parking() && matches!(self.closing, Closing::No) {
             return Poll::Ready(Ok(()));
         }
-        self.shutting = true;
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        loop {
+            match &mut self.closing {
+                Closing::No => self.closing = Closing::Ours,
+                Closing::Ours => {
+                    ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
+                    // An HTTP/2 client was told by GOAWAY what is served yet, and sends nothing for the rest.
+                    let done = self.frames.is_some();
+                    self.closing =
+                        if done { Closing::Done } else { Closing::Theirs(Box::pin(sleep(LINGER)), LINGER_BYTES) };
+                }
+                Closing::Theirs(..) => {
+                    ready!(self.linger(cx));
+                    self.closing = Closing::Done;
+                }
+                Closing::Done => return Poll::Ready(Ok(())),
+            }
+        }
     }
 }
+
+impl<T: AsyncRead + Unpin> Watched<T> {
+    /// A socket that is closed with unread bytes is reset, and a reset takes the answer from a client that has not read it yet
+    /// (RFC 9112 §9.6).
+    fn linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { io, closing: Closing::Theirs(until, left), .. } = self else { return Poll::Ready(()) };
+        let mut dropped = [0; 8 << 10];
+        loop {
+            let mut buf = ReadBuf::new(&mut dropped);
+            match Pin::new(&mut *io).poll_read(cx, &mut buf) {
+                Poll::Ready(Ok(())) if !buf.filled().is_empty() && *left > 0 => {
+                    *left = left.saturating_sub(buf.filled().len());
+                }
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => return until.as_mut().poll(cx),
+            }
+        }
+    }
+}
+
+/// How long a client may go on sending after the last answer: time to notice, and to read it.
+const LINGER: Duration = Duration::from_secs(2);
+/// How much of it is taken off its hands.
+const LINGER_BYTES: usize = 64 << 20;

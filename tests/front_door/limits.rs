@@ -101,6 +101,59 @@ async fn sizes_and_slowness_are_bounded() {
     assert!(raw::statuses(&came).first() == Some(&408) || closed, "{came}");
 }
 
+/// RFC 9112 §9.6: a socket that is closed with unread bytes is reset, and what was still to be sent goes with it.
+#[tokio::test]
+async fn an_answer_arrives_whole_though_much_of_the_upload_was_never_read() {
+    const MUCH: usize = 64 << 20;
+    const ANSWER: usize = 1 << 20;
+    // A site that answers at once and reads no upload.
+    let site = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = site.local_addr().unwrap();
+    let serving = tokio::spawn(async move {
+        let mut kept = Vec::new();
+        loop {
+            let (mut socket, _) = site.accept().await.unwrap();
+            let _ = socket.read(&mut [0; 4096]).await;
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {ANSWER}\r\nConnection: close\r\n\r\n");
+            let _ = socket.write_all(head.as_bytes()).await;
+            let _ = socket.write_all(&vec![b'z'; ANSWER]).await;
+            kept.push(socket);
+        }
+    });
+    let mut setup = Setup::before(&format!("http://{address}"));
+    setup.sites += "[[site.rule]]\npath = \"/\"\nallow = \"anyone\"\n";
+    let program = setup.start().await;
+    program.ready().await;
+    let port = program.http.port();
+    let head = format!("POST /early HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Length: {MUCH}\r\n\r\n");
+    // Little of the answer fits on the way: the rest waits on our side while the client still sends.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(16 << 10).unwrap();
+    let (mut reading, mut writing) = socket.connect(program.http).await.unwrap().into_split();
+    writing.write_all(head.as_bytes()).await.unwrap();
+    let uploading = tokio::spawn(async move {
+        for _ in 0..MUCH / 65536 {
+            if writing.write_all(&[b'a'; 65536]).await.is_err() {
+                break;
+            }
+        }
+        writing
+    });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let mut came = Vec::new();
+    let whole = tokio::time::timeout(Duration::from_secs(10), async {
+        let mut part = vec![0; 65536];
+        while let Ok(count @ 1..) = reading.read(&mut part).await {
+            came.extend_from_slice(&part[..count]);
+        }
+    });
+    whole.await.unwrap();
+    uploading.abort();
+    serving.abort();
+    let body = came.windows(4).position(|end| end == b"\r\n\r\n").map_or(0, |at| came.len() - at - 4);
+    assert_eq!(body, ANSWER, "{}", String::from_utf8_lossy(&came[..came.len().min(200)]));
+}
+
 #[tokio::test]
 async fn a_hundred_megabytes_pass_in_flat_memory() {
     let (_upstream, program, browser) = site(|setup| setup).await;
