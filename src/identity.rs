@@ -114,6 +114,8 @@ pub struct Settings {
     pub portal: Portal,
     /// Seals the secrets of authenticator apps. Without it (commands) there are none.
     pub vault: Option<Arc<Vault>>,
+    /// Knows passwords of breaches. Without it nobody is asked.
+    pub breached: Option<Arc<password::Breached>>,
     /// Makes and asks for passkeys. Without it there are none.
     pub passkeys: Option<Arc<Passkeys>>,
     /// Where tries are counted. By default in memory only.

@@ -13,7 +13,7 @@ use std::{fmt, sync::Arc, time::Duration};
 pub use crate::config::verify::Channel;
 use crate::{
     config::verify::{Provider, Verify},
-    world::{Clock, Entropy, UnixMillis, roots::RootsError},
+    world::{Clock, Entropy, UnixMillis, client::NoClient},
 };
 
 /// Where a code goes. Its debug form is masked.
@@ -94,15 +94,9 @@ pub enum VerifyError {
 /// The provider's settings cannot be used as they are.
 #[derive(Debug, thiserror::Error)]
 pub enum Unready {
-    /// The certificate authorities.
+    /// The certificate authorities, TLS, or the HTTP client.
     #[error(transparent)]
-    Roots(#[from] RootsError),
-    /// TLS itself.
-    #[error("TLS towards the code provider cannot be set up")]
-    Tls(#[from] rustls::Error),
-    /// The HTTP client.
-    #[error("the client towards the code provider cannot be set up")]
-    Client(#[from] reqwest::Error),
+    Client(#[from] NoClient),
     /// `verify.base_url` cannot carry a path.
     #[error("verify.base_url is not an http or https address")]
     BaseUrl,

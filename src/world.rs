@@ -4,6 +4,7 @@
 //! composition root hands a [`Clock`] and an [`Entropy`] to the rooms that ask for them. Nothing else in the
 //! crate reads the system clock for a decision or asks the operating system for randomness.
 
+pub mod client;
 #[cfg(test)]
 mod replay;
 pub mod roots;

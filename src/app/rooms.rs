@@ -115,11 +115,13 @@ fn identity_on(
         }
         _ => None,
     };
+    let breached = config.password.breached.clone().map(identity::password::Breached::new).transpose();
     let settings = identity::Settings {
         accounts: config.accounts.clone(),
         password: config.password.clone(),
         portal: config.portal.clone(),
         vault: vault.map(Arc::new),
+        breached: breached.map_err(|error| setup("password.breached", &error))?.map(Arc::new),
         passkeys,
         limits,
     };

@@ -92,7 +92,7 @@ pub fn is_this_machine(host: &str) -> bool {
     host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn reach(host: &url::Host<&str>) -> Reach {
+pub(super) fn reach(host: &url::Host<&str>) -> Reach {
     match host {
         url::Host::Ipv4(address) if address.is_loopback() => Reach::Loopback,
         url::Host::Ipv4(address) if address.is_private() || address.is_link_local() => Reach::Private,

@@ -127,6 +127,7 @@ fn every_key_is_taken_over() {
     let origins: Vec<_> = config.sites.iter().map(|site| site.origin(&config.portal.url)).collect();
     assert_eq!(origins, ["https://wiki.example.com", "https://auth.example.com"]);
     assert_eq!((config.password.min_length, config.password.memory_kib), (15, 65_536));
+    assert_eq!(config.password.breached.unwrap().as_str(), "http://ranges.lan/range");
     let Provider::Twilio(twilio) = config.verify.provider else { panic!("Twilio") };
     assert_eq!((twilio.account_sid.as_str(), twilio.service_sid.as_str()), ("AC1", "VA1"));
     assert_eq!(config.verify.channels, [Channel::Whatsapp, Channel::Sms]);
@@ -371,6 +372,19 @@ fn a_directory_in_place_of_the_file_says_where_it_comes_from() {
     };
     assert!(load(dir.path().to_owned()).contains("Docker makes one"));
     assert!(load(dir.path().join("absent.toml")).contains("there is no such file"));
+}
+
+#[test]
+fn a_range_service_is_https_or_near() {
+    for url in ["https://ranges.example/range/", "http://127.0.0.1:8080", "http://ranges:8080/range", "off"] {
+        load(&format!("password.breached = \"{url}\""), &[]).expect(url);
+    }
+    for url in
+        ["http://ranges.example/range/", "ranges", "https://u:p@ranges.example/", "https://ranges.example/?range="]
+    {
+        let refused = load(&format!("password.breached = \"{url}\""), &[]).unwrap_err().to_string();
+        assert!(refused.contains("password.breached"), "{url}: {refused}");
+    }
 }
 
 #[test]

@@ -1,14 +1,17 @@
 //! Passwords as people type them: one normal form, long enough, not easy to guess.
 //!
 //! NIST SP 800-63B-4 §3.1.1: length in code points after normalisation, no composition rules, a blocklist: the
-//! commonest ones ([`common`]), and zxcvbn's, with the person's own names and the site's name in it.
+//! commonest ones ([`common`]), and zxcvbn's, with the person's own names and the site's name in it; and where the operator
+//! wishes, those of breaches ([`breached`]).
 
+mod breached;
 mod common;
 
 use secrecy::{ExposeSecret, SecretString};
 use unicode_normalization::UnicodeNormalization;
 use zxcvbn::{Score, zxcvbn};
 
+pub use self::breached::Breached;
 use super::{
     FieldError, Identity, Refusal,
     hasher::{self, Place},
@@ -90,7 +93,16 @@ impl Identity {
         let min_length = settings.password.min_length;
         let judged = password.clone();
         let verdict = place.run(move || judge(judged.expose_secret(), min_length, &own)).await?;
-        Ok(verdict.map(|()| password).map_err(|message| FieldError::new("password", message)))
+        if let Err(message) = verdict {
+            return Ok(Err(FieldError::new("password", message)));
+        }
+        // Last: of what is refused anyway, nothing leaves.
+        if let Some(breached) = &settings.breached
+            && breached.lists(password.expose_secret()).await
+        {
+            return Ok(Err(FieldError::new("password", IN_A_BREACH)));
+        }
+        Ok(Ok(password))
     }
 }
 
@@ -116,6 +128,7 @@ fn estimated(password: &str) -> usize {
     (EFFORT / readings).isqrt().min(ESTIMATED)
 }
 
+const IN_A_BREACH: &str = "That password is among those tried first, because it was in a breach. Choose another.";
 /// Code points. Longer ones only cost time.
 const LONGEST: usize = 128;
 const ESTIMATED: usize = 100;

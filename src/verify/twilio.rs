@@ -3,17 +3,16 @@
 //! Strict on what decides (2xx, `sid`, `status == "approved"`), lenient on everything else. Anything that cannot be
 //! read is "down", and down lets nobody in.
 
-use std::{fmt, net::IpAddr, time::Duration};
+use std::{fmt, time::Duration};
 
-use reqwest::{RequestBuilder, Response, StatusCode, header::RETRY_AFTER, redirect};
+use reqwest::{RequestBuilder, Response, StatusCode, header::RETRY_AFTER};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
-use url::{Host, Url};
 
 use super::{Channel, Checked, Codes, Destination, Started, Unready, VerifyError, failure};
 use crate::{
     config,
-    world::{Clock, roots},
+    world::{Clock, client},
 };
 
 /// A Verify service.
@@ -112,24 +111,8 @@ impl Twilio {
         if settings.base_url.cannot_be_a_base() {
             return Err(Unready::BaseUrl);
         }
-        let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots::store()?)
-            .with_no_client_auth();
-        let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            // A redirect would carry number and code to an address nobody configured.
-            .redirect(redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .connect_timeout(CONNECT)
-            .timeout(WHOLE)
-            .pool_idle_timeout(IDLE)
-            .user_agent(concat!("vestibule/", env!("CARGO_PKG_VERSION")));
-        if is_loopback(&settings.base_url) {
-            builder = builder.no_proxy();
-        }
-        Ok(Self { settings, client: builder.build()?, clock })
+        let client = client::new(&settings.base_url, CONNECT, WHOLE)?;
+        Ok(Self { settings, client, clock })
     }
 
     /// Sends a form. Sent a second time only if no connection came about: Verify has no idempotency key, and a
@@ -196,15 +179,6 @@ fn is_sid(sid: &str) -> bool {
     sid.strip_prefix("VE").is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
-        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
-        None => false,
-    }
-}
-
 impl fmt::Debug for Twilio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Twilio").field("service_sid", &self.settings.service_sid).finish_non_exhaustive()
@@ -213,7 +187,6 @@ impl fmt::Debug for Twilio {
 
 const CONNECT: Duration = Duration::from_secs(3);
 const WHOLE: Duration = Duration::from_secs(10);
-const IDLE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_BODY: usize = 64 * 1024;
 const LONGEST_RETRY_AFTER: u64 = 3600;

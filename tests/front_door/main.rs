@@ -9,6 +9,7 @@ mod activity;
 mod address;
 mod assertion;
 mod authenticator;
+mod breached;
 mod browser;
 mod certificates;
 mod command_line;
