@@ -10,6 +10,7 @@ mod lookup;
 mod p99_fixed;
 mod revocation;
 mod signin_storm;
+mod signin_timing;
 mod start;
 
 use super::{Bench, report::Section};
@@ -36,6 +37,11 @@ pub(super) const ROWS: &[Row] = &[
         name: "signin-storm",
         what: "Many sign-ins beside requests of who is signed in",
         measure: signin_storm::measure,
+    },
+    Row {
+        name: "signin-timing",
+        what: "How long a refused sign-in takes, by what stands behind the name",
+        measure: signin_timing::measure,
     },
     Row { name: "start", what: "Start, idle memory, size", measure: start::measure },
     Row {

@@ -117,6 +117,11 @@ impl Stage {
         command
     }
 
+    /// What the process of that name said so far.
+    pub(super) fn said(&self, name: &str) -> String {
+        fs::read_to_string(self.log(name)).unwrap_or_default()
+    }
+
     /// Where a process writes what it says.
     fn log(&self, name: &str) -> PathBuf {
         self.path(&format!("{name}.log"))
@@ -214,16 +219,16 @@ impl Drop for Process {
     }
 }
 
-/// Runs a command to its end with one line on its input.
-pub(super) fn fed(mut command: Command, line: &str) -> Result<(), Failure> {
-    let child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+/// Runs a command to its end with one line on its input, and gives what it wrote.
+pub(super) fn fed(mut command: Command, line: &str) -> Result<String, Failure> {
+    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = child.map_err(|error| format!("{command:?} does not start: {error}"))?;
     if let Some(mut input) = child.stdin.take() {
         input.write_all(format!("{line}\n").as_bytes()).map_err(|error| error.to_string())?;
     }
     let output = child.wait_with_output().map_err(|error| error.to_string())?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     Err(format!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr).trim()))
 }

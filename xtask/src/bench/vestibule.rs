@@ -124,6 +124,19 @@ impl Node {
         add(bench, &self.config, username)
     }
 
+    /// [`PASSWORD`] hashed as the settings say.
+    pub(super) fn hash(&self, bench: &Bench) -> Result<String, Failure> {
+        let mut command = bench.stage.pinned(Core::Load, &bench.program);
+        command.arg("--config").arg(&self.config).arg("hash-password");
+        Ok(super::stage::fed(command, PASSWORD)?.trim().to_owned())
+    }
+
+    /// Adds the people of a CSV file.
+    pub(super) fn import(&self, bench: &Bench, csv: &std::path::Path) -> Result<(), Failure> {
+        let words = ["--config".as_ref(), self.config.as_os_str(), "user".as_ref(), "import".as_ref(), csv.as_os_str()];
+        bench.stage.run(Core::Load, &bench.program, words).map(drop)
+    }
+
     /// Signs somebody in; gives the `Cookie` line. `from`: the visitor's address, as a proxy before us would tell it.
     pub(super) fn sign_in(&self, username: &str, from: Option<&str>) -> Result<String, Failure> {
         let answer = sign_in(self.front.plain, &self.host, username, from).map_err(|error| error.to_string())?;
@@ -183,7 +196,7 @@ fn add(bench: &Bench, config: &std::path::Path, username: &str) -> Result<(), Fa
     let mut command = bench.stage.pinned(Core::Load, &bench.program);
     command.arg("--config").arg(config).args(["user", "add", username, "--password-stdin", "--email"]);
     command.arg(format!("{username}@example.com"));
-    super::stage::fed(command, PASSWORD)
+    super::stage::fed(command, PASSWORD).map(drop)
 }
 
 /// Who is signed in.
