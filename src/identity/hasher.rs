@@ -5,6 +5,7 @@
 //! compared beside ours until their owner signs in ([`foreign`]).
 
 mod foreign;
+mod prices;
 mod workers;
 
 use std::{
@@ -27,6 +28,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(super) use self::foreign::{Adopted, Unfit};
 use self::{
     foreign::Foreign,
+    prices::{Prices, worked},
     workers::{Memory, Workers},
 };
 use super::Refusal;
@@ -36,8 +38,10 @@ use crate::{config, world::Entropy};
 #[derive(Clone, Debug)]
 pub(super) struct Hasher {
     params: Params,
-    /// The work of the dearest hash compared so far; at least that of the settings.
+    /// The work of the dearest hash of ours compared so far; at least that of the settings.
     dearest: Arc<AtomicU64>,
+    /// The same of other systems' hashes.
+    prices: Arc<Prices>,
     /// Running and waiting.
     places: Arc<Semaphore>,
     /// Running.
@@ -73,6 +77,7 @@ impl Hasher {
         let turns = thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1));
         Self {
             dearest: Arc::new(AtomicU64::new(work(&params))),
+            prices: Arc::new(Prices::new()),
             params,
             places: Arc::new(Semaphore::new(turns + QUEUE)),
             turns: Arc::new(Semaphore::new(turns)),
@@ -101,14 +106,24 @@ impl Hasher {
     /// topped up to the dearest hash met: cheaper old ones to the settings, and where the settings were lowered,
     /// unknown names to what old ones still cost (from the first of those on; a restart forgets it).
     fn compare(&self, password: &SecretString, hash: &str, memory: &mut Memory) -> (Verified, u64) {
+        let began = worked();
         let (verified, spent) = match Foreign::read(hash) {
             Ok(foreign) => {
-                let (fits, spent) = foreign.compare(password);
+                let (fits, estimate) = foreign.compare(password);
+                let spent = self.prices.took(foreign.kind(), estimate, worked().saturating_sub(began));
                 (if fits { Verified::Outdated } else { Verified::Wrong }, spent)
             }
-            Err(_) => (verify(&self.params, password, hash, memory), work_of(hash)),
+            Err(_) => {
+                let (verified, spent) = (verify(&self.params, password, hash, memory), work_of(hash));
+                // Of those as the settings say: less memory is another price.
+                if spent == work(&self.params) {
+                    self.prices.took_argon2(spent, worked().saturating_sub(began));
+                }
+                self.dearest.fetch_max(spent, Ordering::Relaxed);
+                (verified, spent)
+            }
         };
-        let dearest = self.dearest.fetch_max(spent, Ordering::Relaxed).max(spent);
+        let dearest = self.dearest.load(Ordering::Relaxed).max(self.prices.dearest()).max(spent);
         let topped_up = if verified == Verified::Wrong { self.top_up(password, dearest - spent, memory) } else { 0 };
         (verified, spent + topped_up)
     }

@@ -142,9 +142,22 @@ impl Foreign {
         }
     }
 
-    /// What a comparison costs, in Argon2's KiB times passes ([`super::work`]): estimated by the `price_list` test beneath.
-    /// Processors differ by a factor of two or so in how these compare; within that, a failure takes the same time whatever
-    /// the hash, and what is still owed is topped up.
+    /// Which price it has ([`super::prices`]): below [`KINDS`].
+    pub(super) fn kind(&self) -> usize {
+        match self {
+            Self::Pbkdf2 { digest: Digest::Sha1, .. } => 0,
+            Self::Pbkdf2 { digest: Digest::Sha256, .. } => 1,
+            Self::Pbkdf2 { digest: Digest::Sha512, .. } => 2,
+            Self::Scrypt { .. } => 3,
+            Self::Bcrypt { .. } => 4,
+            Self::ShaCrypt { sha: Sha::Crypt256, .. } => 5,
+            Self::ShaCrypt { sha: Sha::Crypt512, .. } => 6,
+            Self::Apr1 { .. } | Self::Sha1 { .. } => 7,
+        }
+    }
+
+    /// What a comparison costs, in Argon2's KiB times passes ([`super::work`]): estimated by the `price_list` test beneath,
+    /// and mended on each machine ([`super::prices`]).
     pub(super) fn work(&self, password: usize) -> u64 {
         let thousandths = match self {
             Self::Pbkdf2 { digest, iterations, .. } => u64::from(iterations.get()) * digest.thousandths(),
@@ -195,6 +208,8 @@ fn hexadecimal(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
+/// How many prices there are.
+pub(super) const KINDS: usize = 8;
 /// About a second, in KiB times passes; the settings by default are 38,912.
 const MOST_WORK: u64 = 3_000_000;
 /// Bytes.
