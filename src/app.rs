@@ -92,6 +92,7 @@ pub fn serve(mut config: Config, failures: Failures) -> Result<(), ServeError> {
     }));
     service.spawn(rooms.upstreams.clone().check());
     service.spawn(tidying::tidy());
+    service.spawn(rooms.post.clone().send_spooled());
     service.spawn(operations.run(rooms.clone(), listener.connections(), signals.clone()));
     let accept = runtime("the thread that accepts connections", Builder::new_current_thread())?;
     let (access, last_lines) = AccessLog::start(config.log.format);

@@ -84,6 +84,7 @@ impl Digest {
             subject: body.subject.clone(),
             text: body.text.clone(),
             html: body.html.clone(),
+            patience: PATIENCE,
         };
         self.to.iter().map(letter).collect()
     }
@@ -102,6 +103,9 @@ impl Digest {
 
 const LOOK: Duration = Duration::from_secs(5);
 const EVERY: Duration = Duration::from_hours(1);
+
+/// How long a digest is worth sending: the next one comes in an hour.
+const PATIENCE: std::time::Duration = std::time::Duration::from_mins(10);
 
 #[cfg(test)]
 mod tests {

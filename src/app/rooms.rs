@@ -12,7 +12,7 @@ use crate::{
     config::{self, Config, mail::Transport, verify::Provider},
     identity::{self, Identity, Limits},
     inbound::Reader,
-    mail::Post,
+    mail::{Post, Spool},
     policy::Policy,
     portal::{self, Portal},
     proxy::Upstreams,
@@ -103,7 +103,11 @@ fn identity_on(
     let (secret, limits) = serving.map_or_else(Default::default, |(secret, limits)| (Some(secret), limits));
     let vault = secret.map(|secret| Vault::new("vestibule factor secrets v1", secret, &config.secrets.previous));
     let vault = vault.transpose().map_err(|error| setup("secrets", &error))?;
-    let post = Post::start(config.mail.clone()).map_err(|error| setup("mail.transport", &error))?;
+    let spool = match secret {
+        Some(secret) => Some(open_spool(config, secret, &clock, &entropy)?),
+        None => None,
+    };
+    let post = Post::start(config.mail.clone(), spool).map_err(|error| setup("mail.transport", &error))?;
     let verifier =
         Verifier::new(config.verify.clone(), clock, entropy.clone()).map_err(|error| setup("verify", &error))?;
     let passkeys = match (&config.passkey.party, secret) {
@@ -126,6 +130,14 @@ fn identity_on(
         limits,
     };
     Ok((Identity::new(db, settings, post.clone(), verifier, entropy), post))
+}
+
+/// Each node's own: what it could not send yet.
+fn open_spool(config: &Config, secret: &SecretString, clock: &Clock, entropy: &Entropy) -> Result<Spool, ServeError> {
+    let vault = Vault::new("vestibule waiting mails v1", secret, &config.secrets.previous);
+    let vault = vault.map_err(|error| setup("secrets", &error))?;
+    let spool = Spool::open(config.data_dir.join("mail"), vault, clock.clone(), entropy.clone());
+    spool.map_err(|error| setup("data_dir", &error))
 }
 
 /// On the accounts database, so that all nodes share the keys.

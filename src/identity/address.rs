@@ -70,7 +70,7 @@ impl Identity {
             link: &settings.link(&format!("email/confirm?token={token}")),
             lives: LIVES,
         };
-        Ok(self.mail(&owner.email, body.body())?)
+        Ok(self.mail(&owner.email, body.body(), LIVES)?)
     }
 }
 

@@ -190,13 +190,13 @@ impl Identity {
             link: &settings.link(&format!("email/change?token={token}")),
             lives: LIVES,
         };
-        Ok(self.mail(to, body.body())?)
+        Ok(self.mail(to, body.body(), LIVES)?)
     }
 
     pub(super) fn mail_address_held(&self, to: &str) -> Result<(), Refusal> {
         let settings = &self.inner.settings;
         let body = words::AddressHeld { site_name: &settings.portal.name, login: &settings.link("login") };
-        Ok(self.mail(to, body.body())?)
+        Ok(self.mail(to, body.body(), LIVES)?)
     }
 
     fn tell_email_changed(&self, before: &Account, after: &Account, undo: &str, now: UnixMillis) {

@@ -1,5 +1,7 @@
 //! Mails to people about their accounts: words by `templates`, links by the configuration.
 
+use std::time::Duration;
+
 use templates::mail::{self as words, MailBody};
 
 use super::{Identity, account::Account};
@@ -9,18 +11,19 @@ use crate::{
 };
 
 impl Identity {
-    /// Hands a mail to the post. An address that no longer parses (it did when it was written) is a mail less, no fault.
-    pub(super) fn mail(&self, to: &str, body: MailBody) -> Result<(), Overfull> {
+    /// Hands a mail to the post, worth sending for `patience`. An address that no longer parses (it did when it was written) is
+    /// a mail less, no fault.
+    pub(super) fn mail(&self, to: &str, body: MailBody, patience: Duration) -> Result<(), Overfull> {
         let Ok(to) = to.parse() else {
             tracing::warn!("an account's e-mail address cannot be written to");
             return Ok(());
         };
-        self.inner.post.send(Letter { to, subject: body.subject, text: body.text, html: body.html })
+        self.inner.post.send(Letter { to, subject: body.subject, text: body.text, html: body.html, patience })
     }
 
     /// Tells the owner of a guarded change that is already done: a full queue cannot undo it.
     pub(super) fn tell(&self, account: &Account, body: MailBody) {
-        if self.mail(&account.email, body).is_err() {
+        if self.mail(&account.email, body, NOTICE).is_err() {
             tracing::warn!(account = %account.id.0, "the mail queue is full: a security notice was not sent");
         }
     }
@@ -37,3 +40,6 @@ impl Identity {
         self.tell(account, body.body());
     }
 }
+
+/// A notice is worth reading for this long: days after, it is still news to somebody whose account was taken.
+const NOTICE: Duration = Duration::from_hours(48);

@@ -186,7 +186,7 @@ impl Identity {
             link: &settings.link(&format!("register/confirm?token={token}")),
             lives: CONFIRMATION_LIVES,
         };
-        Ok(self.mail(&waiting.email, body.body())?)
+        Ok(self.mail(&waiting.email, body.body(), CONFIRMATION_LIVES)?)
     }
 
     pub(super) fn mail_address_taken(&self, owner: &Account, claim: words::Claim) -> Result<(), Refusal> {
@@ -198,7 +198,7 @@ impl Identity {
             login: &settings.link("login"),
             forgot: &settings.link("password/forgot"),
         };
-        Ok(self.mail(&owner.email, body.body())?)
+        Ok(self.mail(&owner.email, body.body(), CONFIRMATION_LIVES)?)
     }
 }
 

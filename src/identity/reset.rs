@@ -125,7 +125,7 @@ impl Identity {
             link: &settings.link(&format!("password/reset?token={token}")),
             lives: RESET_LIVES,
         };
-        Ok(self.mail(&owner.email, body.body())?)
+        Ok(self.mail(&owner.email, body.body(), RESET_LIVES)?)
     }
 }
 

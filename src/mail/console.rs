@@ -51,6 +51,7 @@ mod tests {
             subject: "Confirm your address".into(),
             text: text.into(),
             html: String::new(),
+            patience: std::time::Duration::ZERO,
         }
     }
 

@@ -3,7 +3,10 @@
 use std::net::TcpListener;
 
 use super::*;
-use crate::config::mail::{Smtp, SmtpTls};
+use crate::{
+    config::mail::{Smtp, SmtpTls},
+    world::{Clock, Entropy, vault::Vault},
+};
 
 fn letter(subject: &str) -> Letter {
     Letter {
@@ -11,6 +14,7 @@ fn letter(subject: &str) -> Letter {
         subject: subject.into(),
         text: "Hello Ada ☃\nhttps://wiki.example.com/.auth/register/confirm?token=abc\n".into(),
         html: "<p>Hello Ada ☃</p>".into(),
+        patience: Duration::from_mins(10),
     }
 }
 
@@ -34,7 +38,7 @@ async fn next_mail(sink: &mut mailcrab::TestMailServerHandle) -> (serde_json::Va
 async fn a_mail_arrives_with_both_bodies_and_our_own_message_id() {
     let port = free_port();
     let mut sink = mailcrab::development_mail_server([127, 0, 0, 1], port).await;
-    let post = Post::start(settings(port)).unwrap();
+    let post = Post::start(settings(port), None).unwrap();
     post.send(letter("Confirm your address ☃")).unwrap();
     let (mail, raw) = next_mail(&mut sink).await;
     assert_eq!(mail["subject"], "Confirm your address ☃");
@@ -51,7 +55,7 @@ async fn a_mail_arrives_with_both_bodies_and_our_own_message_id() {
 async fn a_subject_cannot_carry_another_header() {
     let port = free_port();
     let mut sink = mailcrab::development_mail_server([127, 0, 0, 1], port).await;
-    let post = Post::start(settings(port)).unwrap();
+    let post = Post::start(settings(port), None).unwrap();
     post.send(letter("Hello\r\nBcc: eve@example.net\r\n\r\nbody")).unwrap();
     let (mail, raw) = next_mail(&mut sink).await;
     assert_eq!(mail["envelope_recipients"], serde_json::json!(["ada@example.org"]));
@@ -63,7 +67,7 @@ async fn a_subject_cannot_carry_another_header() {
 #[tokio::test]
 async fn a_mail_waits_for_a_server_that_is_away_and_then_leaves() {
     let port = free_port();
-    let post = Post::start(settings(port)).unwrap();
+    let post = Post::start(settings(port), None).unwrap();
     post.send(letter("Patience")).unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;
     let mut sink = mailcrab::development_mail_server([127, 0, 0, 1], port).await;
@@ -75,7 +79,7 @@ async fn a_mail_waits_for_a_server_that_is_away_and_then_leaves() {
 
 #[tokio::test]
 async fn the_queue_is_bounded_and_never_waits() {
-    let post = Post::start(settings(free_port())).unwrap();
+    let post = Post::start(settings(free_port()), None).unwrap();
     let mut taken = 0;
     while post.send(letter("Flood")).is_ok() {
         taken += 1;
@@ -99,14 +103,84 @@ async fn reach_tells_a_server_that_listens_from_one_that_does_not() {
 }
 
 #[test]
-fn waits_grow_and_end_after_ten_minutes() {
-    let seconds = |tries, waited| next_wait(tries, Duration::from_secs(waited)).map(|wait| wait.as_secs());
+fn waits_grow_and_end_with_the_patience() {
+    let seconds = |tries, waited| {
+        next_wait(tries, Duration::from_secs(waited), Duration::from_mins(10)).map(|wait| wait.as_secs())
+    };
     assert_eq!(seconds(1, 0), Some(1));
     assert_eq!(seconds(2, 1), Some(5));
     assert_eq!(seconds(3, 6), Some(30));
     assert_eq!(seconds(4, 36), Some(120));
     assert_eq!(seconds(7, 480), Some(120));
     assert_eq!(seconds(8, 481), None);
+    assert_eq!(next_wait(40, Duration::from_hours(40), Duration::from_hours(48)), Some(LONGEST_WAIT));
+}
+
+fn spool(folder: &std::path::Path) -> Spool {
+    let vault = Vault::new("test", &"0123456789abcdef0123456789abcdef".into(), &[]).unwrap();
+    Spool::open(folder.join("mail"), vault, Clock::System, Entropy::System).unwrap()
+}
+
+fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    std::fs::read_dir(folder.join("mail")).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+async fn until(what: &str, mut is: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !is() {
+        assert!(begin.elapsed() < Duration::from_secs(10), "{what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_mail_that_has_not_left_waits_sealed_for_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let post = Post::start(settings(free_port()), Some(spool(folder.path()))).unwrap();
+    post.send(letter("Patience")).unwrap();
+    until("it is kept", || files(folder.path()).len() == 1).await;
+    let sealed = String::from_utf8_lossy(&std::fs::read(&files(folder.path())[0]).unwrap()).into_owned();
+    assert!(!sealed.contains("token=abc") && !sealed.contains("ada@example.org"), "{sealed}");
+    // The next start, with the server back.
+    let port = free_port();
+    let mut sink = mailcrab::development_mail_server([127, 0, 0, 1], port).await;
+    let next = Post::start(settings(port), Some(spool(folder.path()))).unwrap();
+    let sending = tokio::spawn(next.clone().send_spooled());
+    assert_eq!(next_mail(&mut sink).await.0["subject"], "Patience");
+    until("it is not kept any more", || files(folder.path()).is_empty()).await;
+    sending.abort();
+    sink.token.cancel();
+}
+
+#[tokio::test]
+async fn what_has_no_place_waits_in_the_spool_and_what_nobody_can_open_is_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let post = Post::start(settings(free_port()), Some(spool(folder.path()))).unwrap();
+    for _ in 0..WAITING + 9 {
+        post.send(letter("Flood")).unwrap();
+    }
+    until("all are kept", || files(folder.path()).len() == WAITING as usize + 9).await;
+    let spool = spool(folder.path());
+    let some = spool.take(5).unwrap();
+    assert_eq!(some.len(), 5);
+    let others = spool.take(5).unwrap();
+    assert!(others.iter().all(|(name, ..)| some.iter().all(|(taken, ..)| taken != name)), "each once");
+    for (name, ..) in some.iter().chain(&others) {
+        spool.remove(name);
+    }
+    let bad = files(folder.path()).into_iter().min().unwrap();
+    std::fs::write(&bad, "not sealed").unwrap();
+    assert_eq!(spool.take(1).unwrap().len(), 1);
+    assert!(!bad.exists());
+}
+
+#[tokio::test]
+async fn a_mail_that_ran_out_is_not_sent_after_a_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = spool(folder.path());
+    kept.put(&letter("Late"), crate::world::UnixMillis(1), false).unwrap();
+    assert!(kept.take(9).unwrap().is_empty());
+    assert!(files(folder.path()).is_empty());
 }
 
 #[test]

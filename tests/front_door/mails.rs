@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use crate::support::{
+    PROMPTLY,
     client::Browser,
-    eventually,
+    eventually, free_ports,
+    mailbox::Mailbox,
     people::PASSWORD,
     program::{Program, Setup},
     services,
@@ -59,4 +61,32 @@ async fn a_server_without_starttls_gets_neither_password_nor_mail() {
     assert!(server.taken().is_empty());
     let open = server.told_in_the_open();
     assert!(!open.is_empty() && open.iter().all(|line| line.starts_with("EHLO") || line == "QUIT"), "{open:?}");
+}
+
+#[tokio::test]
+async fn a_registration_while_the_mail_server_is_down_is_mailed_after_a_restart() {
+    let [port] = free_ports();
+    let mut setup = Setup::demo();
+    setup.mail = format!("transport = \"smtp://localhost:{port}\"\nfrom = \"no-reply@example.com\"\n");
+    let mut program = setup.start().await;
+    program.ready().await;
+    let reply = Browser::new(&program).register("ada", PASSWORD).await.expect(303);
+    assert_eq!(reply.location(), "/.auth/register/sent");
+    let kept = || std::fs::read_dir(program.data.join("mail")).map(Iterator::count).unwrap_or_default();
+    eventually("the mail to be kept", PROMPTLY, async || (kept() == 1).then_some(())).await;
+    assert_eq!(program.terminate().await, Some(0));
+    let mailbox = Mailbox::start_on(port).await;
+    program.resume().await;
+    program.ready().await;
+    let link = mailbox.wait_for("ada@example.com", "Confirm").await.link();
+    let link = link.split_once("/.auth").map(|(_, path)| format!("/.auth{path}")).unwrap();
+    let mut browser = Browser::new(&program);
+    browser.get(&link).await.expect(200);
+    let token = link.split_once("token=").unwrap().1;
+    browser.submit(&link, "/.auth/register/confirm", &[("token", token)]).await.expect(303);
+    browser.signed_in("ada", PASSWORD).await;
+    eventually("the mail to be forgotten", PROMPTLY, async || {
+        (std::fs::read_dir(program.data.join("mail")).unwrap().count() == 0).then_some(())
+    })
+    .await;
 }

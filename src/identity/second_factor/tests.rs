@@ -55,7 +55,7 @@ impl Stage {
         let verifier = Verifier::new(verify, Clock::manual(START), Entropy::System).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let db = Db::new(&Database::Sqlite("accounts.db".into()), folder.path()).unwrap();
-        let post = Post::start(Mail::default()).unwrap();
+        let post = Post::start(Mail::default(), None).unwrap();
         let identity = Identity::new(db, Settings::default(), post, verifier, Entropy::System);
         identity.migrate().await.unwrap();
         let client = Client { address: "192.0.2.1".parse().unwrap(), via_trusted_proxy: false };

@@ -17,7 +17,7 @@ async fn accounts(folder: &TempDir, clock: &Clock) -> (Identity, Account) {
     let identity = Identity::new(
         Db::new(&Database::Sqlite("accounts.db".into()), folder.path()).unwrap(),
         identity::Settings::default(),
-        Post::start(Mail::default()).unwrap(),
+        Post::start(Mail::default(), None).unwrap(),
         Verifier::new(Verify::default(), clock.clone(), Entropy::System).unwrap(),
         Entropy::System,
     );

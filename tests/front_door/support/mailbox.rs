@@ -39,6 +39,11 @@ impl Mailbox {
     /// A sink that takes everything.
     pub async fn start() -> Self {
         let [port] = free_ports();
+        Self::start_on(port).await
+    }
+
+    /// The same on a port that was known before.
+    pub async fn start_on(port: u16) -> Self {
         let mut server = mailcrab::development_mail_server([127, 0, 0, 1], port).await;
         let stop = server.token.clone();
         let mails = Arc::new(Mutex::new(Vec::new()));
