@@ -89,7 +89,8 @@ impl Identity {
         let (before, asked) = self.asked(&mut tx, &token, now).await?;
         let id = before.id.clone();
         let old_key = ledger.email_key(&mut tx, &id).await?.ok_or(Refusal::DeadLink)?;
-        if before.email_confirmed {
+        let proved = ledger.email_proved(&mut tx, &id).await?;
+        if proved {
             let old = (before.email.as_str(), old_key.as_str());
             ledger.redeem_change(&mut tx, &token, old, &undo.hash, now.plus(UNDO_LIVES)).await?;
         } else {
@@ -98,7 +99,7 @@ impl Identity {
         }
         self.put_address(&mut tx, &before, (&asked.new_email, &asked.new_key)).await?;
         let (after, row) = self.guarded_as(tx, self.entry(Event::EmailChanged, &id, now), Carry::Rewrite).await?;
-        if before.email_confirmed {
+        if proved {
             self.tell_email_changed(&before, &after, &undo.text, now);
         }
         Ok((id, row))
@@ -115,7 +116,7 @@ impl Identity {
     }
 
     /// Redeems such a link: the account has its old address again, later changes and their links are worth nothing, every
-    /// session, the password, recovery codes and factors not older than a day before the change end, and a link to a new password goes to the old address. Signs nobody in.
+    /// session, the password, recovery codes and factors not older than a week before the change end, and a link to a new password goes to the old address. Signs nobody in.
     ///
     /// # Errors
     /// [`Refusal::DeadLink`], [`Refusal::Store`].
@@ -140,6 +141,17 @@ impl Identity {
             tracing::warn!(account = %owner.id.0, "the mail queue is full: a reset link was not sent");
         }
         Ok(row)
+    }
+
+    /// Ends a change that was only asked for: whoever asked may have been signed out just now.
+    ///
+    /// # Errors
+    /// [`Refusal::Store`]
+    pub async fn forget_asked_change(&self, id: &AccountId) -> Result<(), Refusal> {
+        let ledger = &self.inner.ledger;
+        let mut tx = ledger.db().write().await?;
+        ledger.drop_asked(&mut tx, &id.0).await?;
+        Ok(tx.commit().await?)
     }
 
     /// A change that can be redeemed now, and the account as it stands before.
@@ -227,6 +239,6 @@ const LIVES: Duration = Duration::from_hours(24);
 /// How long a change can be undone, and its old address is held.
 const UNDO_LIVES: Duration = Duration::from_hours(7 * 24);
 /// How old a factor has to be at the change, for its undo to leave it on.
-const BEFORE: Duration = Duration::from_hours(24);
+const BEFORE: Duration = UNDO_LIVES;
 /// No password has this hash.
 const NO_PASSWORD: &str = "-";

@@ -16,6 +16,7 @@ use super::{
     hasher::{Adopted, Unfit},
     ledger::Ledger,
     names::{Email, Identifier, Username},
+    trail::Event,
 };
 use crate::{
     storage::{StoreError, Tx},
@@ -193,6 +194,8 @@ impl Identity {
         if account.disabled {
             ledger.set_disabled(tx, &account.id, true).await?;
         }
+        let entry = self.by_operator(Event::Added, &account.id, now);
+        ledger.append(tx, std::slice::from_ref(&entry)).await?;
         Ok(ledger.drop_registrations(tx, email.key(), username.as_str()).await?)
     }
 }

@@ -193,7 +193,7 @@ impl Identity {
         Ok(self.guarded_as(tx, entry, Carry::Rewrite).await?.1)
     }
 
-    fn by_operator(&self, event: Event, id: &AccountId, now: UnixMillis) -> Entry {
+    pub(super) fn by_operator(&self, event: Event, id: &AccountId, now: UnixMillis) -> Entry {
         self.entry(event, id, now).by(Actor::Operator)
     }
 

@@ -34,6 +34,7 @@ use super::{
     account::{Account, Factor, FactorKind},
     challenge::{Asked, Challenge, Delivery, PASSKEY, Way, WayKind},
     outbox,
+    throttle::Purpose,
 };
 use crate::{config::verify::Channel, inbound::Client, telemetry::metrics::CodeResult, world::UnixMillis};
 
@@ -206,7 +207,7 @@ impl Identity {
     ) -> Result<Answered, Refusal> {
         let answered = match answer {
             Answer::Code(code) => self.judge_code(challenge, code, client, now).await,
-            Answer::Credential(credential) => self.judge_credential(challenge, credential, now).await,
+            Answer::Credential(credential) => self.judge_credential(challenge, credential, client, now).await,
         };
         self.inner.measures.codes.count(result(&answered));
         self.note_answer(&challenge.account, &answered, client, now);
@@ -232,7 +233,10 @@ impl Identity {
             });
         }
         match &mut challenge.asked {
-            Asked::Passkey { .. } => Ok(Answered::Failed),
+            Asked::Passkey { .. } => {
+                let _counted = self.inner.throttle.admit(Purpose::Passkey, &account.id.0, client, now).await?;
+                Ok(Answered::Failed)
+            }
             Asked::App { factor } => {
                 let factor = account.factors.iter().find(|own| own.id == *factor).ok_or(Refusal::Stale)?;
                 Ok(match self.judge(&account, &Question::App(factor), code, client, now).await? {
@@ -280,15 +284,18 @@ impl Identity {
         &self,
         challenge: &mut Challenge,
         credential: &str,
+        client: &Client,
         now: UnixMillis,
     ) -> Result<Answered, Refusal> {
         let account = self.current(&challenge.account, challenge.generation).await?;
+        let ticket = self.inner.throttle.admit(Purpose::Passkey, &account.id.0, client, now).await?;
         let Asked::Passkey { ceremony } = &mut challenge.asked else { return Ok(Answered::Failed) };
         let right = match ceremony.take() {
             Some(ceremony) => self.check_passkey(&account, &ceremony, credential, now).await?,
             None => false,
         };
         if right {
+            ticket.succeeded(now).await;
             return Ok(done(account, challenge.password_at, Method::Hwk, now));
         }
         // Whatever was signed, nothing more is signed under that challenge.

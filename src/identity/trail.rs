@@ -255,7 +255,7 @@ impl Identity {
         };
         let entry = Entry { refused: true, network, ..self.entry(Event::SignInRefused, account, now) }.with(why);
         entry.log();
-        let cheap = why == THROTTLED || why == NO_TRIES;
+        let cheap = [THROTTLED, NO_TRIES, WRONG_PASSKEY].contains(&why);
         if cheap && self.inner.trail.told_just_now(account, now) {
             return;
         }

@@ -59,6 +59,7 @@ impl Page for Sessions {
             identity.note(Event::SignedOut, account, "", visit.now);
             return Ok(respond::with_cookie(visit.to_sign_in(Done::SignedOut, &ReturnTo::root()), sessions.removal()));
         } else if sessions.end_of(account, &Sid(pressed.session.into())).await? {
+            identity.forget_asked_change(account).await?;
             identity.note(Event::SessionEnded, account, "", visit.now);
             Done::DeviceOut
         } else {

@@ -176,4 +176,4 @@ const TOKEN_BYTES: usize = 32;
 /// The same as base64url without padding.
 const TOKEN_LENGTH: usize = 43;
 /// Bytes of JSON that may wait under one flow.
-const LONGEST: usize = 16 * 1024;
+const LONGEST: usize = 48 * 1024;

@@ -420,6 +420,7 @@ async fn a_browser_fills_the_passkey_in_where_the_name_is_typed() {
     window.fill("identifier", "ada").await;
     window.fill("password", PASSWORD).await;
     window.press("Sign in").await;
+    window.sees("fingerprint, face or PIN").await;
     window.press("Add a passkey").await;
     window.sees("Your passkey is added.").await;
     window.open_page(&format!("{origin}/.auth/logout")).await;
@@ -429,6 +430,74 @@ async fn a_browser_fills_the_passkey_in_where_the_name_is_typed() {
     window.open_page(&format!("{origin}/.auth/login?return_to=/welcome")).await;
     window.sees("Remote-User").await;
     window.close().await;
+}
+
+#[tokio::test]
+async fn keys_that_say_much_of_themselves_close_no_way_in() {
+    let stage = stage().await;
+    let mut browser = stage.enrolled().await;
+    let origin = stage.program.origin();
+    let mut talkative = Key::new(&origin);
+    talkative.transports = 3000;
+    add(&mut browser, &mut talkative, "Talkative").await.expect(303);
+    let mut long = Key::new(&origin);
+    long.id = vec![7; 257];
+    assert_eq!(add(&mut browser, &mut long, "Long").await.status, 422);
+    // As many as there may be, as long as they may be.
+    for number in 0..9 {
+        let mut key = Key::new(&origin);
+        key.id = vec![number; 256];
+        key.transports = 200;
+        add(&mut browser, &mut key, "Long").await.expect(303);
+    }
+    assert_eq!(browser.get(PAGE).await.expect(303).location(), SECURITY, "ten are enough");
+    let mut owing = Browser::new(&stage.program);
+    let far = format!("/.auth/login?return_to=/{}", "x".repeat(3000));
+    let fields = [("identifier", "ada"), ("password", PASSWORD), ("return_to", &far[28..])];
+    owing.submit(&far, "/.auth/login", &fields).await.expect(303);
+    second_step(&mut owing, &talkative).await.expect(303);
+}
+
+#[tokio::test]
+async fn junk_is_bounded_for_its_account_and_closes_the_way_for_nobody_else() {
+    let stage = stage().await;
+    let (_, key) = with_passkey(&stage).await;
+    // Of no account: nothing that a neighbour feels.
+    let mut junk = Browser::new(&stage.program);
+    for _ in 0..130 {
+        junk.post("/.auth/login/passkey", &[("csrf", "x"), ("credential", "{}")]).await;
+    }
+    let fields = signed(&mut junk, &key).await;
+    for _ in 0..130 {
+        let mut bad = fields.clone();
+        bad[3].1 = "{}".into();
+        assert_eq!(send(&mut junk, &bad).await.status, 401);
+    }
+    alone(&mut Browser::new(&stage.program), &key).await.expect(303);
+    // With the password, of this account: so many, and then slowly.
+    let mut owing = stage.owing().await;
+    let mut refused = 0;
+    for _ in 0..40 {
+        let reply = owing.submit("/.auth/login/verify", "/.auth/login/verify", &[("credential", "{}")]).await;
+        refused += usize::from(reply.status == 429);
+    }
+    assert!(refused > 10, "{refused} of 40 were held back");
+}
+
+#[tokio::test]
+async fn a_form_sent_twice_is_no_copy_of_the_key() {
+    let stage = stage().await;
+    let mut browser = stage.signed_in().await;
+    let mut key = Key::new(&stage.program.origin());
+    key.counter = 1;
+    add(&mut browser, &mut key, "Yubi").await.expect(303);
+    key.counter = 2;
+    let mut other = Browser::new(&stage.program);
+    let fields = signed(&mut other, &key).await;
+    send(&mut other, &fields).await.expect(303);
+    let mut again = Browser { jar: other.jar.clone(), ..Browser::new(&stage.program) };
+    assert_eq!(send(&mut again, &fields).await.status, 401);
+    assert!(!stage.program.output().contains("counts backwards"));
 }
 
 /// A session that has one factor too few for its group.

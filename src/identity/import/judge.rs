@@ -172,6 +172,12 @@ impl<'a> Desk<'a> {
                 }
                 if by_email.is_some() {
                     told.tell("email", "There is an account with this e-mail address already.".into(), None);
+                } else if let Some(email) = &person.email
+                    && ledger.address_holder(tx, email.key(), None, now).await?.is_some()
+                {
+                    let message =
+                        "An account had this address until a few days ago, and may take it back: wait a week.";
+                    told.tell("email", message.into(), None);
                 }
             }
         }

@@ -133,6 +133,12 @@ impl Ledger {
         Ok(())
     }
 
+    /// Whether somebody proved to read an account's address, whatever the operator vouches for.
+    pub(in crate::identity) async fn email_proved(&self, tx: &mut Tx, id: &AccountId) -> Result<bool, StoreError> {
+        on!(tx, link => sqlx::query_scalar("SELECT email_confirmed FROM accounts WHERE id = $1")
+            .bind(&*id.0).fetch_one(link))
+    }
+
     /// The canonical form of an account's address.
     pub(in crate::identity) async fn email_key(
         &self,

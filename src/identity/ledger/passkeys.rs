@@ -87,5 +87,6 @@ const ONE: &str = "SELECT factor, account, credential, last_ceremony, last_used_
     JOIN factors ON factors.id = passkeys.factor WHERE credential_id = $1";
 const OF_ACCOUNT: &str = "SELECT factor, account, credential, last_ceremony, last_used_at FROM passkeys
     JOIN factors ON factors.id = passkeys.factor WHERE account = $1 ORDER BY since, factor";
+// What lies more than an hour ahead was written while some clock was wrong.
 const USE: &str = "UPDATE passkeys SET credential = $2, counter = $3, last_ceremony = $4, last_used_at = $5
-    WHERE factor = $1 AND last_ceremony < $4 AND (counter < $3 OR (counter = 0 AND $3 = 0)) RETURNING last_ceremony";
+    WHERE factor = $1 AND (last_ceremony < $4 OR last_ceremony > $5 + 3600000) AND (counter < $3 OR (counter = 0 AND $3 = 0)) RETURNING last_ceremony";

@@ -141,7 +141,10 @@ impl Identity {
     ) -> Result<Option<(Authenticated, RowId)>, Refusal> {
         let name = names.iter().find_map(|name| passkey_name(name).ok()).unwrap_or_else(|| "Passkey".into());
         let passkeys = self.inner.settings.passkeys.as_ref().ok_or(Refusal::Stale)?;
-        let Ok(credential) = serde_json::from_str::<RegisterPublicKeyCredential>(credential) else { return Ok(None) };
+        let read = serde_json::from_str::<RegisterPublicKeyCredential>(credential);
+        let Ok(mut credential) = read else { return Ok(None) };
+        // Kept, they would be asked for at every sign-in, as many as the browser cares to name.
+        credential.response.transports = None;
         let passkey = match passkeys.webauthn.finish_passkey_registration(&credential, &enrolment.state) {
             Ok(passkey) => passkey,
             Err(error) => {
@@ -150,6 +153,10 @@ impl Identity {
             }
         };
         let document = serde_json::to_string(&passkey).map_err(internal)?;
+        if passkey.cred_id().len() > LONGEST_ID || document.len() > LONGEST_DOCUMENT {
+            tracing::info!(account = %enrolment.account.0, length = document.len(), "a passkey is too large to be kept");
+            return Ok(None);
+        }
         let id = self.fresh_id(now)?.0.as_ref().to_owned();
         let factor = Factor { id, kind: FactorKind::Passkey { name }, since: now };
         let ledger = &self.inner.ledger;
@@ -204,6 +211,12 @@ impl Identity {
         }
         let (asked, state) = passkeys.webauthn.start_passkey_authentication(&credentials).map_err(internal)?;
         let options = serde_json::to_string(&asked.public_key).map_err(internal)?;
+        let length = options.len() + serde_json::to_string(&state).map_err(internal)?.len();
+        if length > LONGEST_CEREMONY {
+            // What waits between two pages has a bound: another way is asked for, rather than none.
+            tracing::warn!(account = %account.id.0, length, "the passkeys of an account are too large to be asked for");
+            return Ok(None);
+        }
         Ok(Some(Box::new(Ceremony { state, options, began: now })))
     }
 
@@ -247,23 +260,13 @@ impl Identity {
         client: &Client,
         now: UnixMillis,
     ) -> Result<Option<Authenticated>, Refusal> {
-        let ticket = self.inner.throttle.admit(Purpose::Passkey, "", client, now).await?;
         let shown = self.alone(ceremony, credential, client, now).await;
-        let result = match &shown {
-            Ok(Some(_)) => {
-                ticket.succeeded(now).await;
-                SignInResult::Done
-            }
-            Ok(None) => {
-                drop(ticket);
-                SignInResult::Refused
-            }
-            Err(_) => {
-                ticket.undo(now).await;
-                SignInResult::Failed
-            }
-        };
-        self.inner.measures.sign_ins.count(result);
+        self.inner.measures.sign_ins.count(match &shown {
+            Ok(Some(_)) => SignInResult::Done,
+            Ok(None) => SignInResult::Refused,
+            Err(Refusal::Throttled { .. }) => SignInResult::Throttled,
+            Err(_) => SignInResult::Failed,
+        });
         shown
     }
 
@@ -289,11 +292,14 @@ impl Identity {
         let Some(account) = account.filter(|account| !account.disabled) else { return Ok(None) };
         let known = self.credentials(&account.id).await?;
         let Some(passkey) = known.iter().find(|known| known.cred_id().as_slice() == id) else { return Ok(None) };
+        // Only now: what names no account costs nothing worth counting, and shall not close this way for its neighbours.
+        let ticket = self.inner.throttle.admit(Purpose::Passkey, &account.id.0, client, now).await?;
         let finished = passkeys.webauthn.finish_discoverable_authentication_v2(&credential, state, passkey);
         if !self.shown(&account, id, finished, (began, now)).await? {
             self.note_refused(Some(&account.id), trail::WRONG_PASSKEY, client, now);
             return Ok(None);
         }
+        ticket.succeeded(now).await;
         Ok(Some(Authenticated::new(account, vec![Shown { method: Method::Hwk, at: now }])))
     }
 
@@ -308,7 +314,9 @@ impl Identity {
         let result = match finished {
             Ok(result) if result.user_verified() => result,
             Ok(_) => return Ok(false),
-            Err(WebauthnError::CredentialPossibleCompromise) => return self.copied(account, credential, now).await,
+            Err(WebauthnError::CredentialPossibleCompromise) => {
+                return self.copied(account, credential, (began, now)).await;
+            }
             Err(error) => {
                 tracing::info!(account = %account.id.0, %error, "a passkey was not taken");
                 return Ok(false);
@@ -332,15 +340,21 @@ impl Identity {
             return Ok(true);
         }
         drop(tx);
-        let counts_back = row.last_ceremony < began.0;
-        if counts_back { self.copied(account, credential, now).await } else { Ok(false) }
+        self.copied(account, credential, (began, now)).await
     }
 
     /// A counter that does not grow: two devices hold one key (WebAuthn §6.1.1). It signs nobody in, and the owner hears of
     /// it.
-    async fn copied(&self, account: &Account, credential: &[u8], now: UnixMillis) -> Result<bool, Refusal> {
+    async fn copied(
+        &self,
+        account: &Account,
+        credential: &[u8],
+        (began, now): (UnixMillis, UnixMillis),
+    ) -> Result<bool, Refusal> {
         let ledger = &self.inner.ledger;
         let row = ledger.passkey(&mut ledger.db().read().await?, credential).await?;
+        // A form sent twice is no copy.
+        let row = row.filter(|row| row.last_ceremony < began.0);
         let Some(factor) = row.and_then(|row| account.factors.iter().find(|own| own.id == row.factor)) else {
             return Ok(false);
         };
@@ -377,6 +391,12 @@ fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Refusal {
 
 /// Of one account.
 pub const MOST_PASSKEYS: usize = 10;
+/// Bytes. The longest that authenticators are known to make are half of it.
+const LONGEST_ID: usize = 256;
+/// Bytes of JSON: an RSA key with such an id.
+const LONGEST_DOCUMENT: usize = 3 << 10;
+/// Bytes of JSON; what a flow may hold has room for the rest of the challenge besides.
+const LONGEST_CEREMONY: usize = 40 << 10;
 /// How long an open sign-in page can be used.
 const OPEN_FOR: Duration = Duration::from_hours(1);
 /// What is sealed for the sign-in page, apart from anything else.

@@ -71,8 +71,8 @@ impl Purpose {
         match self {
             Self::Password => PASSWORD,
             Self::Code | Self::Recovery => CODE,
-            // Nobody guesses a signature: only the work of checking it is bounded.
-            Self::Passkey | Self::Form => FORM,
+            Self::Passkey => PASSKEY,
+            Self::Form => FORM,
             Self::CodeSend => CODE_SEND,
             Self::Register | Self::Forgot | Self::Confirm | Self::Change => MAIL,
             Self::Number => NUMBER,
@@ -120,6 +120,14 @@ const MAIL: Bounds = Bounds {
     subject: steps(10, &[s(60), s(300), s(900)], HOUR),
     network: steps(50, &[s(5), s(30), s(60)], QUARTER),
     spares_usual: false,
+    distinct: false,
+};
+/// Nobody guesses a signature: the work of checking it is bounded, and what is written of it.
+const PASSKEY: Bounds = Bounds {
+    pair: steps(20, &[s(1), s(5), s(30), s(60)], QUARTER),
+    subject: steps(60, &[s(1), s(5), s(30)], HOUR),
+    network: steps(100, &[s(1), s(2), s(5), s(10)], QUARTER),
+    spares_usual: true,
     distinct: false,
 };
 /// Mending a form a few times is no abuse; a network may.

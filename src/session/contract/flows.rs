@@ -73,7 +73,7 @@ on_all! {
 
     async fn more_than_a_flow_may_hold_is_refused(setting: Setting) {
         let (flow, _) = setting.sessions.new_flow().unwrap();
-        let huge = pending(&"a".repeat(20_000));
+        let huge = pending(&"a".repeat(50_000));
         assert!(setting.sessions.hold(&flow, &huge, TEN_MINUTES, setting.clock.now()).await.is_err());
     }
 

@@ -18,7 +18,6 @@ const ATTESTED: u8 = 0x40;
 /// A key pair, and what it was made for.
 pub struct Key {
     pair: EcdsaKeyPair,
-    id: Vec<u8>,
     handle: Option<Vec<u8>>,
     /// What it says of its page.
     pub origin: String,
@@ -28,6 +27,10 @@ pub struct Key {
     pub flags: u8,
     /// What it counts; 0 is a key that does not count.
     pub counter: u32,
+    /// How many ways it says it can be reached by.
+    pub transports: usize,
+    /// Its id, as long as it likes.
+    pub id: Vec<u8>,
 }
 
 /// What a page asks of a passkey.
@@ -43,7 +46,8 @@ impl Key {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
         let mut id = vec![0; 32];
         aws_lc_rs::rand::fill(&mut id).unwrap();
-        Self { pair, id, handle: None, origin: origin.into(), party: None, flags: PRESENT | VERIFIED, counter: 0 }
+        let (handle, party, flags) = (None, None, PRESENT | VERIFIED);
+        Self { pair, id, handle, origin: origin.into(), party, flags, counter: 0, transports: 1 }
     }
 
     /// The answer to `PublicKeyCredentialCreationOptions`.
@@ -59,12 +63,21 @@ impl Key {
         data.extend(&point[1..33]);
         data.extend([0x22, 0x58, 0x20]);
         data.extend(&point[33..65]);
-        let mut attestation = b"\xa3\x63fmt\x64none\x67attStmt\xa0\x68authData\x59".to_vec();
+        // Attested by itself: only then does the library keep what is said about ways.
+        let client_data = self.client_data("webauthn.create", options);
+        let mut signed = data.clone();
+        signed.extend(digest(&SHA256, client_data.as_bytes()).as_ref());
+        let signature = self.pair.sign(&SystemRandom::new(), &signed).unwrap();
+        let mut attestation = b"\xa3\x63fmt\x66packed\x67attStmt\xa2\x63alg\x26\x63sig\x58".to_vec();
+        attestation.push(u8::try_from(signature.as_ref().len()).unwrap());
+        attestation.extend(signature.as_ref());
+        attestation.extend(b"\x68authData\x59");
         attestation.extend(u16::try_from(data.len()).unwrap().to_be_bytes());
         attestation.extend(data);
         let response = json!({
-            "clientDataJSON": BASE64URL.encode(self.client_data("webauthn.create", options)),
+            "clientDataJSON": BASE64URL.encode(client_data),
             "attestationObject": BASE64URL.encode(attestation),
+            "transports": vec!["usb"; self.transports],
         });
         self.credential(&response)
     }
