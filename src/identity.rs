@@ -46,7 +46,7 @@ use ipnet::IpNet;
 
 pub use self::second_factor::{
     Answer, AppEnrolment, AppSecret, MOST_PASSKEYS, PasskeyEnrolment, PasskeyLine, PasskeySignIn, Passkeys,
-    RecoveryCodes,
+    PushEnrolment, RecoveryCodes,
 };
 use self::{account::AccountId, hasher::Hasher, ledger::Ledger, throttle::Throttle};
 pub use self::{

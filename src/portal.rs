@@ -26,6 +26,7 @@ mod passkey;
 mod password;
 mod phone;
 mod profile;
+mod push;
 mod recovery;
 mod register;
 mod reset;

@@ -6,10 +6,12 @@
 
 mod console;
 mod failure;
+mod push;
 mod twilio;
 
 use std::{fmt, sync::Arc, time::Duration};
 
+pub use self::push::{PushDevice, Pushed, Question, TOKEN_LIFE};
 pub use crate::config::verify::Channel;
 use crate::{
     config::verify::{Provider, Verify},
@@ -117,6 +119,7 @@ trait Codes {
 #[derive(Clone, Debug)]
 pub struct Verifier {
     channels: Arc<[Channel]>,
+    push: bool,
     backend: Backend,
 }
 
@@ -140,7 +143,7 @@ impl Verifier {
             Provider::Console => (settings.channels, Backend::Console(Arc::new(console::Console::new(clock, entropy)))),
             Provider::Off => (Vec::new(), Backend::Off),
         };
-        Ok(Self { channels: channels.into(), backend })
+        Ok(Self { channels: channels.into(), push: settings.push, backend })
     }
 
     /// Ways this provider offers, in the order shown; empty when it is off.

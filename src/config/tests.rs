@@ -131,6 +131,7 @@ fn every_key_is_taken_over() {
     let Provider::Twilio(twilio) = config.verify.provider else { panic!("Twilio") };
     assert_eq!((twilio.account_sid.as_str(), twilio.service_sid.as_str()), ("AC1", "VA1"));
     assert_eq!(config.verify.channels, [Channel::Whatsapp, Channel::Sms]);
+    assert!(config.verify.push);
     assert_eq!(config.mail.operator.len(), 2);
     let Transport::Smtp(smtp) = config.mail.transport else { panic!("SMTP") };
     assert_eq!((smtp.host.as_str(), smtp.port, smtp.tls), ("mail.example.com", 587, SmtpTls::StartTls));
@@ -312,6 +313,8 @@ fn each_trap_of_sites_and_values_has_its_own_sentence() {
         ("[[site]]\n[[site.rule]]\npath = \"/a/../b\"", &[], &["site.0.rule.0.path", "plain path"]),
         ("[[site]]\n[[site.rule]]\npath = \"public\"", &[], &["site.0.rule.0.path", "begin with `/`"]),
         ("[[site]]\n[[site.rule]]\nallow = \"anyone\"\ngroups = [\"staff\"]", &[], &["site.0.rule.0.groups"]),
+        ("[verify]\npush = true", &[], &["verify.push", "needs Twilio"]),
+        ("[verify]\nprovider = \"off\"\npush = true", &[], &["verify.push", "needs Twilio"]),
         ("[verify]\nbase_url = \"http://example.com\"", &[], &["verify.base_url", "https"]),
         ("", &[("VESTIBULE_SITE__3__HOST", "a")], &["VESTIBULE_SITE__3__HOST", "counted from 0"]),
         ("", &[("VESTIBULE_SESSION", "redis://a")], &["VESTIBULE_SESSION__KEY"]),

@@ -12,6 +12,8 @@ pub struct Verify {
     pub provider: Provider,
     /// What the Verify service offers, in the order shown.
     pub channels: Vec<Channel>,
+    /// Whether people may enrol the operator's own app as a second factor (Twilio only).
+    pub push: bool,
     /// Console codes may be used although `portal.url` is not loopback.
     pub allow_console: bool,
 }
@@ -78,7 +80,12 @@ impl Channel {
 
 impl Default for Verify {
     fn default() -> Self {
-        Self { provider: Provider::Console, channels: vec![Channel::Sms, Channel::Call], allow_console: false }
+        Self {
+            provider: Provider::Console,
+            channels: vec![Channel::Sms, Channel::Call],
+            push: false,
+            allow_console: false,
+        }
     }
 }
 
@@ -112,8 +119,12 @@ pub(super) fn read(mut section: Section<'_>) -> Verify {
         _ => Provider::Console,
     };
     let allow_console = section.truth("allow_console").unwrap_or(false);
+    let push = section.truth("push").unwrap_or(false);
+    if push && !matches!(provider, Provider::Twilio(_)) {
+        section.refuse("push", "needs Twilio: set account_sid, auth_token and service_sid, or leave it false");
+    }
     section.finish();
-    Verify { provider, channels, allow_console }
+    Verify { provider, channels, push, allow_console }
 }
 
 #[derive(Clone, Copy, PartialEq)]

@@ -89,7 +89,7 @@ impl Account {
         match factor {
             FactorKind::Phone { number, .. } => Destination::Phone(number.clone()).masked(),
             FactorKind::Email => Destination::Email(self.email.clone()).masked(),
-            FactorKind::App { .. } | FactorKind::Passkey { .. } => String::new(),
+            FactorKind::App { .. } | FactorKind::Passkey { .. } | FactorKind::Push { .. } => String::new(),
         }
     }
 }
@@ -136,6 +136,13 @@ pub enum FactorKind {
         /// What its owner calls it.
         name: String,
     },
+    /// A telephone with the operator's own app (Twilio Verify Push). The provider knows it under the account's id.
+    Push {
+        /// What the app called it.
+        name: String,
+        /// `YF…`
+        factor_sid: String,
+    },
 }
 
 impl FactorKind {
@@ -145,7 +152,7 @@ impl FactorKind {
         match self {
             Self::Phone { channel, .. } => Some(*channel),
             Self::Email => Some(Channel::Email),
-            Self::App { .. } | Self::Passkey { .. } => None,
+            Self::App { .. } | Self::Passkey { .. } | Self::Push { .. } => None,
         }
     }
 }

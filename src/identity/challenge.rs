@@ -27,6 +27,38 @@ pub struct Challenge {
     pub sends: u32,
     /// The language messages are asked for in; `None` leaves it to the provider.
     pub locale: Option<String>,
+    /// The browser in words ("Firefox on Windows"), for who is asked on the telephone.
+    #[serde(default)]
+    pub device: String,
+    /// What was asked on the telephone. Apart from what is asked for now: who comes back finds the question still open.
+    #[serde(default)]
+    pub pushes: Pushes,
+}
+
+/// Questions on a telephone.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Pushes {
+    /// The one that is open.
+    pub open: Option<Push>,
+    /// When the next one may go.
+    pub again_at: UnixMillis,
+    /// How many went; a denied one counts for more: each wait is longer than the last.
+    pub count: u32,
+}
+
+/// A question on a telephone.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Push {
+    /// The factor.
+    pub factor: String,
+    /// `YC…`, made for this sign-in, and read for no other.
+    pub challenge: String,
+    /// Stands on both screens, so that nobody approves another's sign-in.
+    pub number: String,
+    /// When it was asked.
+    pub sent_at: UnixMillis,
+    /// How often it was read.
+    pub reads: u32,
 }
 
 /// What is asked for: one arm for each kind of factor.
@@ -44,6 +76,13 @@ pub enum Asked {
     Passkey {
         /// What the browser was asked; `None` where passkeys are not offered (any more).
         ceremony: Option<Box<Ceremony>>,
+    },
+    /// An approval on a telephone.
+    Push {
+        /// The factor.
+        factor: String,
+        /// What its owner's app called it.
+        name: String,
     },
 }
 
@@ -99,6 +138,11 @@ pub enum WayKind {
     App,
     /// A passkey.
     Passkey,
+    /// An approval on a telephone.
+    Push {
+        /// What its owner's app called it.
+        name: String,
+    },
 }
 
 /// The way that all passkeys of an account are together: the browser knows which it has.
@@ -120,7 +164,7 @@ impl Asked {
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
-            Self::Code(Delivery { factor, .. }) | Self::App { factor } => factor,
+            Self::Code(Delivery { factor, .. }) | Self::App { factor } | Self::Push { factor, .. } => factor,
             Self::Passkey { .. } => PASSKEY,
         }
     }

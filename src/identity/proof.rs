@@ -71,6 +71,9 @@ pub enum Method {
     Otp,
     /// A hardware-bound key.
     Hwk,
+    /// A software-secured key: an approval in the operator's app. Where that app keeps its key nobody here can see, so no
+    /// more is claimed.
+    Swk,
 }
 
 impl Method {
@@ -83,6 +86,7 @@ impl Method {
             Self::Tel => "tel",
             Self::Otp => "otp",
             Self::Hwk => "hwk",
+            Self::Swk => "swk",
         }
     }
 }
@@ -108,6 +112,13 @@ pub enum Answered {
     },
     /// Not what was asked of a passkey.
     Failed,
+    /// Nobody answered on the telephone yet.
+    Pending,
+    /// Its owner said no on the telephone.
+    Denied {
+        /// When they may be asked again.
+        until: UnixMillis,
+    },
     /// No more tries until then, or another way.
     Spent {
         /// When a new code may be asked for.

@@ -11,6 +11,7 @@ mod enrol;
 mod judge;
 mod passkey;
 mod pending;
+mod push;
 mod recovery;
 mod send;
 mod tries;
@@ -19,6 +20,7 @@ mod ways;
 pub use self::{
     app::{AppEnrolment, AppSecret},
     passkey::{MOST_PASSKEYS, PasskeyEnrolment, PasskeyLine, PasskeySignIn, Passkeys},
+    push::PushEnrolment,
     recovery::RecoveryCodes,
 };
 use self::{
@@ -32,7 +34,7 @@ pub(super) use self::{
 use super::{
     Answered, Authenticated, Identity, Method, Refusal, Shown,
     account::{Account, Factor, FactorKind},
-    challenge::{Asked, Challenge, Delivery, PASSKEY, Way, WayKind},
+    challenge::{Asked, Challenge, Delivery, PASSKEY, Pushes, Way, WayKind},
     outbox,
     throttle::Purpose,
 };
@@ -40,8 +42,14 @@ use crate::{config::verify::Channel, inbound::Client, telemetry::metrics::CodeRe
 
 /// What a right password still owes: `None` when the account has no factor on. The way of the person's choice is asked
 /// first; else the strongest: a passkey cannot be phished, an app works without a network.
-pub(super) fn challenge(account: &Account, password_at: UnixMillis, channels: &[Channel]) -> Option<Challenge> {
-    let mut others = ways_of(account).into_iter();
+/// `push`: whether approvals on a telephone are offered.
+pub(super) fn challenge(
+    account: &Account,
+    password_at: UnixMillis,
+    channels: &[Channel],
+    push: bool,
+) -> Option<Challenge> {
+    let mut others = ways_of(account, push).into_iter();
     let first = others.next()?;
     Some(Challenge {
         account: account.id.clone(),
@@ -53,16 +61,20 @@ pub(super) fn challenge(account: &Account, password_at: UnixMillis, channels: &[
         resend_at: password_at,
         sends: 0,
         locale: None,
+        device: String::new(),
+        pushes: Pushes::default(),
     })
 }
 
-/// Each factor, in the order in which they are asked; all passkeys together are one.
-fn ways_of(account: &Account) -> Vec<Way> {
+/// Each factor, in the order in which they are asked; all passkeys together are one. Without `push` (it is switched off)
+/// another way is asked for, if there is one.
+fn ways_of(account: &Account, push: bool) -> Vec<Way> {
     let mut ways: Vec<Way> = Vec::with_capacity(account.factors.len());
     for factor in &account.factors {
         let kind = match &factor.kind {
             FactorKind::Passkey { .. } => WayKind::Passkey,
             FactorKind::App { .. } => WayKind::App,
+            FactorKind::Push { name, .. } => WayKind::Push { name: name.clone() },
             FactorKind::Phone { channel, .. } => {
                 WayKind::Code { channel: *channel, masked: account.masked(&factor.kind) }
             }
@@ -77,8 +89,14 @@ fn ways_of(account: &Account) -> Vec<Way> {
         _ if Some(&way.name) == account.asked_first.as_ref() => 0,
         WayKind::Passkey => 1,
         WayKind::App => 2,
-        WayKind::Code { .. } => 3,
+        WayKind::Push { .. } => 3,
+        WayKind::Code { .. } => 4,
     });
+    let asks = |way: &Way| push || !matches!(way.kind, WayKind::Push { .. });
+    // Alone it is owed all the same.
+    if ways.iter().any(asks) {
+        ways.retain(asks);
+    }
     ways
 }
 
@@ -87,6 +105,7 @@ fn asked(account: &Account, way: &Way, channels: &[Channel]) -> Option<Asked> {
     Some(match &way.kind {
         WayKind::Passkey => Asked::Passkey { ceremony: None },
         WayKind::App => Asked::App { factor: way.name.clone() },
+        WayKind::Push { name } => Asked::Push { factor: way.name.clone(), name: name.clone() },
         WayKind::Code { channel: preferred, .. } => {
             let kind = &account.factors.iter().find(|factor| factor.id == way.name)?.kind;
             let channels = offered(account, kind, channels);
@@ -111,6 +130,8 @@ pub enum Answer<'a> {
     Code(&'a str),
     /// What a passkey signed: `PublicKeyCredential` as JSON.
     Credential(&'a str),
+    /// That they approved it on their telephone: the provider knows.
+    Push,
 }
 
 impl Identity {
@@ -136,6 +157,10 @@ impl Identity {
         let account = self.current(&challenge.account, challenge.generation).await?;
         match &mut challenge.asked {
             Asked::App { .. } => Ok(()),
+            Asked::Push { factor, .. } => {
+                let factor = factor.clone();
+                self.ask_push(&account, challenge, &factor, client, now).await
+            }
             Asked::Passkey { ceremony } => {
                 *ceremony = self.ceremony(&account, now).await?;
                 Ok(())
@@ -176,7 +201,7 @@ impl Identity {
         if way == challenge.asked.name() {
             return Ok(());
         }
-        let ways = ways_of(&account);
+        let ways = self.ways(&account);
         let chosen = ways.iter().find(|own| own.name == way);
         let fresh = chosen.and_then(|way| asked(&account, way, self.inner.verifier.channels()));
         let fresh = fresh.ok_or_else(|| Refusal::field("factor", "Choose one of the ways shown."))?;
@@ -208,8 +233,11 @@ impl Identity {
         let answered = match answer {
             Answer::Code(code) => self.judge_code(challenge, code, client, now).await,
             Answer::Credential(credential) => self.judge_credential(challenge, credential, client, now).await,
+            Answer::Push => self.judge_push(challenge, client, now).await,
         };
-        self.inner.measures.codes.count(result(&answered));
+        if let Some(result) = result(&answered) {
+            self.inner.measures.codes.count(result);
+        }
         self.note_answer(&challenge.account, &answered, client, now);
         answered
     }
@@ -237,6 +265,8 @@ impl Identity {
                 let _counted = self.inner.throttle.admit(Purpose::Passkey, &account.id.0, client, now).await?;
                 Ok(Answered::Failed)
             }
+            // There is no code: what was typed says nothing.
+            Asked::Push { .. } => Ok(Answered::Pending),
             Asked::App { factor } => {
                 let factor = account.factors.iter().find(|own| own.id == *factor).ok_or(Refusal::Stale)?;
                 Ok(match self.judge(&account, &Question::App(factor), code, client, now).await? {
@@ -306,7 +336,7 @@ impl Identity {
     /// The account's ways, in the order in which they are asked.
     #[must_use]
     pub fn ways(&self, account: &Account) -> Vec<Way> {
-        ways_of(account)
+        ways_of(account, self.offers_push())
     }
 
     /// Which way is asked first at sign-in from now on.
@@ -317,7 +347,7 @@ impl Identity {
         let ledger = &self.inner.ledger;
         let mut tx = ledger.db().write().await?;
         let account = ledger.load(&mut tx, id).await?.filter(|account| !account.disabled).ok_or(Refusal::Stale)?;
-        if !ways_of(&account).iter().any(|own| own.name == way) {
+        if !self.ways(&account).iter().any(|own| own.name == way) {
             return Err(Refusal::field("factor", "Choose one of the ways shown."));
         }
         ledger.set_asked_first(&mut tx, id, way).await?;
@@ -343,6 +373,9 @@ impl Identity {
             return Err(Refusal::Stale);
         }
         let (account, row) = self.remove_factor(&before.id, before.generation, factor, keep, now).await?;
+        if let Some(gone) = before.factors.iter().find(|own| own.id == factor) {
+            self.forget_push(&account.id, &gone.kind);
+        }
         self.tell_factor_off(&account, now);
         Ok(row)
     }
@@ -358,14 +391,16 @@ fn kind_of<'a>(account: &'a Account, factor: &str) -> Result<&'a FactorKind, Ref
     account.factors.iter().find(own).map(|factor| &factor.kind).ok_or(Refusal::Stale)
 }
 
-fn result(answered: &Result<Answered, Refusal>) -> CodeResult {
-    match answered {
+/// `None`: nothing is decided yet.
+fn result(answered: &Result<Answered, Refusal>) -> Option<CodeResult> {
+    Some(match answered {
+        Ok(Answered::Pending) => return None,
         Ok(Answered::Done(_)) => CodeResult::Approved,
-        Ok(Answered::Wrong { .. } | Answered::Failed) => CodeResult::Wrong,
+        Ok(Answered::Wrong { .. } | Answered::Failed | Answered::Denied { .. }) => CodeResult::Wrong,
         Ok(Answered::Spent { .. }) | Err(Refusal::Throttled { .. }) => CodeResult::Throttled,
         Ok(Answered::Gone) | Err(Refusal::Stale) => CodeResult::Gone,
         Err(_) => CodeResult::Failed,
-    }
+    })
 }
 
 #[cfg(test)]

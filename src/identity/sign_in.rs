@@ -65,7 +65,7 @@ impl Identity {
         let judged = self.throttled(&subject, client, now, self.first_step(&place, candidates, password)).await;
         let account = self.noted(judged, known.as_ref(), client, now)?;
         let channels = self.channels();
-        Ok(match second_factor::challenge(&account, now, &channels) {
+        Ok(match second_factor::challenge(&account, now, &channels, self.offers_push()) {
             Some(challenge) => SignIn::Owed(Box::new(challenge)),
             None => SignIn::Done(by_password(account, now)),
         })

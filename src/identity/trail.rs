@@ -47,7 +47,7 @@ macro_rules! events {
 events! {
     /// Every factor was shown. Detail: the ways.
     SignedIn = "signed-in",
-    /// Detail: [`WRONG_PASSWORD`], [`WRONG_CODE`], [`WRONG_PASSKEY`], [`NO_TRIES`], [`THROTTLED`], [`DISABLED`].
+    /// Detail: [`WRONG_PASSWORD`], [`WRONG_CODE`], [`WRONG_PASSKEY`], [`PUSH_DENIED`], [`NO_TRIES`], [`THROTTLED`], [`DISABLED`].
     SignInRefused = "sign-in-refused",
     /// By its owner.
     SignedOut = "signed-out",
@@ -273,6 +273,7 @@ impl Identity {
         match answered {
             Ok(Answered::Wrong { .. }) => self.note_refused(Some(account), WRONG_CODE, client, now),
             Ok(Answered::Failed) => self.note_refused(Some(account), WRONG_PASSKEY, client, now),
+            Ok(Answered::Denied { .. }) => self.note_refused(Some(account), PUSH_DENIED, client, now),
             Ok(Answered::Spent { .. }) => self.note_refused(Some(account), NO_TRIES, client, now),
             _ => {}
         }
@@ -329,6 +330,7 @@ pub(super) fn kind(kind: &FactorKind) -> &'static str {
         FactorKind::Email => "email",
         FactorKind::Phone { .. } => "phone",
         FactorKind::Passkey { .. } => "passkey",
+        FactorKind::Push { .. } => "push",
     }
 }
 
@@ -338,6 +340,8 @@ pub const WRONG_PASSWORD: &str = "password";
 pub const WRONG_CODE: &str = "code";
 /// Why a sign-in was refused: what the passkey signed.
 pub const WRONG_PASSKEY: &str = "passkey";
+/// Why a sign-in was refused: its owner said no on the telephone.
+pub const PUSH_DENIED: &str = "push-denied";
 /// Why a sign-in was refused: no tries were left for codes. Kept once a minute.
 pub const NO_TRIES: &str = "no-tries";
 /// Why a sign-in was refused: too many tries. Kept once a minute.

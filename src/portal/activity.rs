@@ -65,6 +65,7 @@ fn refusal(why: &str) -> &'static str {
         trail::WRONG_PASSWORD => "Somebody entered a wrong password",
         trail::WRONG_CODE => "Somebody who knew your password entered a wrong code",
         trail::WRONG_PASSKEY => "A passkey did not sign you in",
+        trail::PUSH_DENIED => "Somebody who knew your password was turned away on your phone",
         trail::NO_TRIES => "Somebody who knew your password had no tries left for codes",
         trail::THROTTLED => "Somebody tried passwords too often",
         trail::DISABLED => "Somebody entered your password, while your account was disabled",
@@ -85,6 +86,7 @@ fn way(amr: &str) -> &'static str {
         "tel" => "a code by phone call",
         "otp" => "a one-time code",
         "hwk" => "a passkey",
+        "swk" => "an approval on your phone",
         _ => "another way",
     }
 }
@@ -95,6 +97,7 @@ fn factor(kind: &str) -> &'static str {
         "phone" => "codes to your phone",
         "email" => "codes to your e-mail address",
         "passkey" => "a passkey",
+        "push" => "approvals on your phone",
         _ => "one of another kind",
     }
 }

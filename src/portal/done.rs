@@ -21,6 +21,7 @@ pub(super) enum Done {
     Password,
     On,
     PasskeyAdded,
+    PushAdded,
     PasskeyRenamed,
     AskedFirst,
     Off,
@@ -33,7 +34,7 @@ pub(super) enum Done {
 }
 
 impl Done {
-    const ALL: [Self; 24] = [
+    const ALL: [Self; 25] = [
         Self::SignedOut,
         Self::Reset,
         Self::Ready,
@@ -49,6 +50,7 @@ impl Done {
         Self::Password,
         Self::On,
         Self::PasskeyAdded,
+        Self::PushAdded,
         Self::PasskeyRenamed,
         Self::AskedFirst,
         Self::Off,
@@ -78,6 +80,7 @@ impl Done {
             Self::Password => "password",
             Self::On => "on",
             Self::PasskeyAdded => "passkey-added",
+            Self::PushAdded => "push-added",
             Self::PasskeyRenamed => "passkey-renamed",
             Self::AskedFirst => "first",
             Self::Off => "off",
@@ -113,6 +116,7 @@ impl Done {
             Self::Password => Notice::PasswordChanged,
             Self::On => Notice::FactorOn,
             Self::PasskeyAdded => Notice::PasskeyAdded,
+            Self::PushAdded => Notice::PushAdded,
             Self::PasskeyRenamed => Notice::PasskeyRenamed,
             Self::AskedFirst => Notice::AskedFirst,
             Self::Off => Notice::FactorOff,

@@ -76,6 +76,7 @@ fn factor(export: &Export, factor: &Factor) -> Value {
         FactorKind::Email => ("email", None),
         FactorKind::App { .. } => ("app", None),
         FactorKind::Passkey { name } => ("passkey", Some(name)),
+        FactorKind::Push { name, .. } => ("push", Some(name)),
     };
     json!({
         "kind": kind,

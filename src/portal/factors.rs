@@ -49,6 +49,7 @@ impl Line {
                 FactorKind::Email => code(Channel::Email, &self.masked),
                 FactorKind::App { .. } => Shown::App,
                 FactorKind::Passkey { name } => Shown::Passkey { name },
+                FactorKind::Push { name, .. } => Shown::Push { name },
             },
             since: self.since.0,
             last_used: self.last_used.map(|at| at.0),
@@ -67,6 +68,7 @@ pub(super) fn of_way(way: &Way) -> Shown<'_> {
         WayKind::Code { channel, masked } => code(*channel, masked),
         WayKind::App => Shown::App,
         WayKind::Passkey => Shown::Passkey { name: "" },
+        WayKind::Push { name } => Shown::Push { name },
     }
 }
 

@@ -28,7 +28,8 @@ pub(super) async fn show(visit: &Visit<'_>, back: &Back) -> Outcome {
         factors: &factors::borrowed(&lines),
         factors_offered: !visit.room.identity.channels().is_empty()
             || visit.room.identity.offers_apps()
-            || visit.room.identity.offers_passkeys(),
+            || visit.room.identity.offers_passkeys()
+            || visit.room.identity.offers_push(),
         notice: Done::parse(&visit.query("done")).map(Done::notice),
         alert: back.shown_alert(),
     };

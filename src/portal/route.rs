@@ -21,6 +21,7 @@ use super::{
     password::Password,
     phone::{self, Phone},
     profile,
+    push::Push,
     recovery::Recovery,
     register::{self, Register},
     reset::Reset,
@@ -68,6 +69,7 @@ enum Route<'p> {
     App,
     Recovery,
     Passkey,
+    Push,
     AskFirst,
     Phone,
     PhoneSend,
@@ -141,6 +143,7 @@ async fn answer(route: Route<'_>, visit: &Visit<'_>, body: Incoming) -> Outcome 
         Route::SecondFactor => second_factor::get(visit).await,
         Route::Recovery => form_page::<Recovery>(visit, body).await,
         Route::Passkey => form_page::<Passkey>(visit, body).await,
+        Route::Push => form_page::<Push>(visit, body).await,
         Route::AskFirst => form_page::<AskFirst>(visit, body).await,
         Route::App => form_page::<App>(visit, body).await,
         Route::Phone => form_page::<Phone>(visit, body).await,
@@ -223,6 +226,7 @@ impl<'p> Route<'p> {
             "second-factor/app" => Self::App,
             "second-factor/recovery-codes" => Self::Recovery,
             "second-factor/passkey" => Self::Passkey,
+            "second-factor/push" => Self::Push,
             "second-factor/first" => Self::AskFirst,
             "second-factor/phone" => Self::Phone,
             "second-factor/phone/send" => Self::PhoneSend,
@@ -267,6 +271,7 @@ impl<'p> Route<'p> {
             | Self::App
             | Self::Recovery
             | Self::Passkey
+            | Self::Push
             | Self::AskFirst
             | Self::Phone
             | Self::PhoneSend

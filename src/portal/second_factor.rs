@@ -45,6 +45,7 @@ pub(super) async fn get(visit: &Visit<'_>) -> Outcome {
         },
         apps: visit.room.identity.offers_apps(),
         passkeys: visit.room.identity.offers_passkeys() && passkeys.len() < MOST_PASSKEYS,
+        push: visit.room.identity.offers_push(),
         ways: &ways,
         notice,
         alert: None,

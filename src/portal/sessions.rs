@@ -113,6 +113,7 @@ fn way(shown: &Shown) -> Way {
         Method::Tel => Way::Call,
         Method::Otp => Way::Code,
         Method::Hwk => Way::Key,
+        Method::Swk => Way::Push,
     }
 }
 

@@ -28,7 +28,7 @@ use crate::{
         self, Answered, Refusal,
         challenge::{Asked, Challenge},
     },
-    inbound::answer::Answer,
+    inbound::{Device, answer::Answer},
     session::{FlowId, Pending},
     world::UnixMillis,
 };
@@ -91,6 +91,13 @@ impl Page for Verify {
                 return visit.enter(proof, owed.remember, &owed.to).await;
             }
             Ok(Answered::Wrong { left }) => Back::alert(StatusCode::UNAUTHORIZED, Alert::WrongCode { left }),
+            Ok(Answered::Pending) => Back::alert(StatusCode::UNAUTHORIZED, Alert::PushPending),
+            Ok(Answered::Denied { until }) => {
+                Back::alert(StatusCode::UNAUTHORIZED, Alert::PushDenied { until: until.0 })
+            }
+            Ok(Answered::Gone) if matches!(owed.challenge.asked, Asked::Push { .. }) => {
+                Back::alert(StatusCode::UNAUTHORIZED, Alert::PushGone)
+            }
             Ok(Answered::Failed) => Back::alert(StatusCode::UNAUTHORIZED, Alert::PasskeyFailed),
             Ok(Answered::Spent { until }) | Err(Refusal::Throttled { until }) if plain => app::spent(until, visit.now),
             Ok(Answered::Spent { until }) | Err(Refusal::Throttled { until }) => {
@@ -118,6 +125,7 @@ impl Page for Verify {
 pub(super) async fn begin(visit: &Visit<'_>, challenge: Challenge, remember: bool, to: &ReturnTo) -> Outcome {
     let mut owed = Owed { challenge, remember, to: to.clone() };
     owed.challenge.locale = visit.locale().map(str::to_owned);
+    owed.challenge.device = Device::of(&visit.fields).to_string();
     let (identity, client) = (&visit.room.identity, &visit.view.client);
     let sent = identity.begin(&mut owed.challenge, None, client, visit.now).await;
     let Some(flow) = visit.flow.carried() else { return Ok(nothing_waits(visit)) };
@@ -170,9 +178,12 @@ async fn keep(visit: &Visit<'_>, flow: &FlowId, owed: &Owed) -> Result<bool, Sto
 }
 
 impl Owed {
-    /// Whether a code was sent that is still good.
+    /// Whether a code was sent (or the telephone asked) that is still good.
     fn code_is_there(&self) -> bool {
-        self.challenge.asked.delivery().is_some_and(|delivery| delivery.started.is_some())
+        match &self.challenge.asked {
+            Asked::Push { .. } => self.challenge.pushes.open.is_some(),
+            asked => asked.delivery().is_some_and(|delivery| delivery.started.is_some()),
+        }
     }
 
     /// What was answered, or what the form says instead.
@@ -183,10 +194,13 @@ impl Owed {
             _ if by_recovery && empty => say("Enter one of your recovery codes."),
             _ if by_recovery => Ok(identity::Answer::Code(&typed.code)),
             Asked::Passkey { .. } if empty => Ok(identity::Answer::Credential(&typed.credential)),
+            Asked::Push { .. } if empty => Ok(identity::Answer::Push),
             Asked::App { .. } if empty => say("Enter the code that your app shows."),
             Asked::Code(_) if empty => say("Enter the code we sent you."),
             Asked::Code(_) if !self.code_is_there() => Err(Back::alert(StatusCode::UNAUTHORIZED, Alert::CodeGone)),
-            Asked::Code(_) | Asked::App { .. } | Asked::Passkey { .. } => Ok(identity::Answer::Code(&typed.code)),
+            Asked::Code(_) | Asked::App { .. } | Asked::Passkey { .. } | Asked::Push { .. } => {
+                Ok(identity::Answer::Code(&typed.code))
+            }
         }
     }
 

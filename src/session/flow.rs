@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     identity::{
-        AppEnrolment, PasskeyEnrolment,
+        AppEnrolment, PasskeyEnrolment, PushEnrolment,
         challenge::{Challenge, Enrolment},
     },
     world::{NoEntropy, UnixMillis},
@@ -68,6 +68,13 @@ pub enum Pending {
         sid: Sid,
         /// What the browser was asked.
         enrolment: Box<PasskeyEnrolment>,
+    },
+    /// Enrolling a telephone that answers pushes (bound to this session).
+    EnrolPush {
+        /// The session that may go on.
+        sid: Sid,
+        /// What there was before.
+        enrolment: Box<PushEnrolment>,
     },
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Channel, Checked, VerifyError};
+use super::{Channel, Checked, VerifyError, push::Pushed};
 
 /// An answer that is not 2xx.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,10 @@ pub(super) fn of_send(failed: Failed) -> VerifyError {
         Some(code @ (60205 | 60223)) => VerifyError::Unreachable { code },
         Some(code @ 60200) => VerifyError::BadDestination { code },
         // 60202 on a send: the number's checks are used up, and a new code has to wait until that ends.
-        Some(code @ (60202 | 60203 | 60207 | 60212)) => VerifyError::Limited { code, retry_after },
+        // 60308, 60310, 60312: the same of challenges.
+        Some(code @ (60202 | 60203 | 60207 | 60212 | 60308 | 60310 | 60312)) => {
+            VerifyError::Limited { code, retry_after }
+        }
         Some(code @ (60238 | 60410 | 60413 | 60605)) => VerifyError::Blocked { code },
         Some(20003 | 60201) => VerifyError::Settings { status, code },
         // A limit on us, not on the number: the operator's affair, and it passes.
@@ -47,6 +50,14 @@ pub(super) fn of_check(failed: Failed) -> Result<Checked, VerifyError> {
         (_, Some(60202)) => Ok(Checked::Spent),
         // The provider does not take the code's form: it was not the code.
         (_, Some(60200)) => Ok(Checked::Wrong),
+        _ => Err(of_send(failed)),
+    }
+}
+
+/// What an error answer means to who asks what became of a question.
+pub(super) fn of_push(failed: Failed) -> Result<Pushed, VerifyError> {
+    match (failed.status, failed.code) {
+        (404, Some(20404)) | (_, Some(60323)) => Ok(Pushed::Gone),
         _ => Err(of_send(failed)),
     }
 }
@@ -110,6 +121,9 @@ mod tests {
             (429, 60203, "later"),
             (429, 60207, "later"),
             (429, 60212, "later"),
+            (429, 60308, "later"),
+            (429, 60310, "later"),
+            (429, 60312, "later"),
             (403, 60238, "another number"),
             (403, 60410, "another number"),
             (403, 60413, "another number"),
@@ -137,5 +151,9 @@ mod tests {
         assert!(matches!(of_check(failed(404, 0)), Err(VerifyError::Settings { .. })));
         assert!(matches!(of_check(failed(429, 20429)), Err(VerifyError::Down(_))));
         assert!(matches!(of_check(failed(500, 0)), Err(VerifyError::Down(_))));
+        assert_eq!(of_push(failed(404, 20404)).unwrap(), Pushed::Gone);
+        assert_eq!(of_push(failed(403, 60323)).unwrap(), Pushed::Gone);
+        assert!(matches!(of_push(failed(404, 0)), Err(VerifyError::Settings { .. })));
+        assert!(matches!(of_push(failed(429, 60312)), Err(VerifyError::Limited { .. })));
     }
 }

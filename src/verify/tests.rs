@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Backend, Channel, Checked, Destination, Started, Verifier, VerifyError,
+    Backend, Channel, Checked, Destination, PushDevice, Pushed, Question, Started, Verifier, VerifyError,
     double::{self, Fault, Twilio},
 };
 use crate::{
@@ -33,7 +33,7 @@ impl Stage {
 
     fn of(provider: Provider) -> Self {
         let clock = Clock::manual(UnixMillis(1_700_000_000_000));
-        let settings = Verify { provider, channels: Channel::ALL.to_vec(), allow_console: false };
+        let settings = Verify { provider, channels: Channel::ALL.to_vec(), push: true, allow_console: false };
         let verifier = Verifier::new(settings, clock.clone(), Entropy::counting()).unwrap();
         Self { verifier, clock, twilio: None }
     }
@@ -286,4 +286,92 @@ async fn nobody_gets_a_code_when_the_provider_is_off() {
 fn destinations_are_masked_even_when_debugged() {
     assert_eq!(phone().masked(), "•••• 56");
     assert_eq!(format!("{:?}", Destination::Email("ada@example.org".into())), "a•••@example.org");
+}
+
+/// Ada's device, enrolled by a token of ours.
+async fn device(stage: &Stage, identity: &str) -> String {
+    use secrecy::ExposeSecret as _;
+    let token = stage.verifier.push_token(identity).await.unwrap();
+    stage.twilio.as_ref().unwrap().install(token.expose_secret(), "Ada's phone", true)
+}
+
+async fn push(stage: &Stage, identity: &str, factor: &str) -> Result<String, VerifyError> {
+    let until = stage.clock.now().plus(Duration::from_secs(300)).seconds();
+    let long = "x".repeat(500);
+    let question = Question { message: "Sign in to Home?", fields: &[("Number", "47"), ("Browser", &long)], until };
+    stage.verifier.push(identity, factor, question).await
+}
+
+const ADA: &str = "01890000-0000-7000-8000-000000000001";
+const BOB: &str = "01890000-0000-7000-8000-000000000002";
+
+#[tokio::test]
+async fn a_push_is_what_its_owner_answered_in_time() {
+    let stage = Stage::twilio().await;
+    let twilio = stage.twilio.as_ref().unwrap();
+    assert_eq!(stage.verifier.push_devices(ADA).await.unwrap(), []);
+    let factor = device(&stage, ADA).await;
+    let known = PushDevice { factor: factor.clone(), name: "Ada's phone".into() };
+    assert_eq!(stage.verifier.push_devices(ADA).await.unwrap(), [known]);
+    let read = async |sid: &str| stage.verifier.pushed(ADA, &factor, sid).await.unwrap();
+    let yes = push(&stage, ADA, &factor).await.unwrap();
+    assert_eq!(read(&yes).await, Pushed::Pending);
+    twilio.approve(&yes);
+    assert_eq!(read(&yes).await, Pushed::Approved);
+    let no = push(&stage, ADA, &factor).await.unwrap();
+    twilio.deny(&no);
+    assert_eq!(read(&no).await, Pushed::Denied);
+    let late = push(&stage, ADA, &factor).await.unwrap();
+    stage.advance(Duration::from_secs(300));
+    assert_eq!(read(&late).await, Pushed::Gone);
+    assert_eq!(read(&format!("YC{:032x}", 0xdead)).await, Pushed::Gone, "nobody ever asked that");
+    stage.verifier.forget_push(ADA, &factor).await;
+    let gone = push(&stage, ADA, &factor).await;
+    assert!(matches!(gone, Err(VerifyError::Unreachable { .. })), "{gone:?}");
+}
+
+#[tokio::test]
+async fn a_push_of_anybody_else_is_no_answer() {
+    let stage = Stage::twilio().await;
+    let twilio = stage.twilio.as_ref().unwrap();
+    let (adas, bobs) = (device(&stage, ADA).await, device(&stage, BOB).await);
+    let own = push(&stage, ADA, &adas).await.unwrap();
+    let other = push(&stage, BOB, &bobs).await.unwrap();
+    twilio.approve(&other);
+    assert_eq!(stage.verifier.pushed(ADA, &adas, &other).await.unwrap(), Pushed::Gone);
+    // Even when the provider says so.
+    let second = device(&stage, ADA).await;
+    let elsewhere = push(&stage, ADA, &second).await.unwrap();
+    twilio.approve(&elsewhere);
+    let read = stage.verifier.pushed(ADA, &adas, &elsewhere).await;
+    assert!(matches!(read, Err(VerifyError::Down(_))), "another device: {read:?}");
+    let faults = [Fault::Approves, Fault::Garbage, Fault::Nonsense, Fault::Truncated, Fault::Hangup, Fault::Bare(503)];
+    for fault in faults {
+        twilio.fail_next(fault.clone());
+        let read = stage.verifier.pushed(ADA, &adas, &own).await;
+        assert!(matches!(read, Err(VerifyError::Down(_))), "{fault:?}: {read:?}");
+    }
+    assert_eq!(stage.verifier.pushed(ADA, &adas, &own).await.unwrap(), Pushed::Pending);
+}
+
+#[tokio::test]
+async fn more_pushes_than_the_provider_allows_are_a_limit() {
+    let stage = Stage::twilio().await;
+    let factor = device(&stage, ADA).await;
+    for _ in 0..double::MOST_PUSHES {
+        push(&stage, ADA, &factor).await.unwrap();
+    }
+    let more = push(&stage, ADA, &factor).await;
+    assert!(matches!(more, Err(VerifyError::Limited { code: 60312, .. })), "{more:?}");
+}
+
+#[tokio::test]
+async fn push_is_off_unless_it_is_asked_for_and_for_twilio_only() {
+    assert!(!Stage::console().verifier.offers_push());
+    let mut stage = Stage::twilio().await;
+    assert!(stage.verifier.offers_push());
+    stage.verifier.push = false;
+    assert!(!stage.verifier.offers_push());
+    assert!(stage.verifier.push_token(ADA).await.is_err());
+    assert!(stage.twilio.as_ref().unwrap().requests().is_empty(), "nobody is asked");
 }

@@ -3,11 +3,14 @@
 //! Strict on what decides (2xx, `sid`, `status == "approved"`), lenient on everything else. Anything that cannot be
 //! read is "down", and down lets nobody in.
 
+mod push;
+
 use std::{fmt, time::Duration};
 
 use reqwest::{RequestBuilder, Response, StatusCode, header::RETRY_AFTER};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
+use url::Url;
 
 use super::{Channel, Checked, Codes, Destination, Started, Unready, VerifyError, failure};
 use crate::{
@@ -57,6 +60,8 @@ enum Garbled {
     Json(#[from] serde_json::Error),
     #[error("its answer names no verification")]
     Sid,
+    #[error("its answer is about something else")]
+    Other,
 }
 
 impl Codes for Twilio {
@@ -73,7 +78,7 @@ impl Codes for Twilio {
             return Err(failure::of_send(answer.failed()));
         }
         let verification: Verification = answer.json()?;
-        if !is_sid(&verification.sid) {
+        if !is_sid(&verification.sid, "VE") {
             return Err(down(Garbled::Sid));
         }
         let went = verification.channel.as_deref().map(str::to_ascii_lowercase);
@@ -130,13 +135,20 @@ impl Twilio {
     }
 
     fn request(&self, path: &[&str], form: &[(&str, &str)]) -> RequestBuilder {
+        self.authorized(self.client.post(self.url(path))).form(form)
+    }
+
+    fn url(&self, path: &[&str]) -> Url {
         let mut url = self.settings.base_url.clone();
         // `new` saw to it that the address can carry a path.
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(["v2", "Services", &self.settings.service_sid]).extend(path);
         }
-        let token = self.settings.auth_token.expose_secret();
-        self.client.post(url).basic_auth(&self.settings.account_sid, Some(token)).form(form)
+        url
+    }
+
+    fn authorized(&self, request: RequestBuilder) -> RequestBuilder {
+        request.basic_auth(&self.settings.account_sid, Some(self.settings.auth_token.expose_secret()))
     }
 }
 
@@ -174,9 +186,9 @@ fn down(garbled: Garbled) -> VerifyError {
     VerifyError::Down(Some(Box::new(garbled)))
 }
 
-/// `^VE[0-9a-fA-F]{32}$`
-fn is_sid(sid: &str) -> bool {
-    sid.strip_prefix("VE").is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
+/// `^VE[0-9a-fA-F]{32}$`, with that prefix.
+fn is_sid(sid: &str, prefix: &str) -> bool {
+    sid.strip_prefix(prefix).is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 impl fmt::Debug for Twilio {

@@ -12,6 +12,7 @@ pub mod leave;
 pub mod passkey;
 pub mod password;
 pub mod profile;
+pub mod push;
 pub mod recovery;
 pub mod register;
 pub mod reset;
@@ -36,6 +37,7 @@ pub use self::{
     passkey::{EnrolPasskey, PasskeySignIn, RenamePasskey, VerifyPasskey},
     password::ChangePassword,
     profile::Profile,
+    push::{EnrolPush, VerifyPush},
     recovery::{RecoveryCodes, VerifyRecovery},
     register::{Register, RegisterSent},
     reset::Reset,

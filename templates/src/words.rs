@@ -87,6 +87,11 @@ pub enum Factor<'a> {
         /// What its owner calls it.
         name: &'a str,
     },
+    /// Approvals on a telephone.
+    Push {
+        /// What its app called it.
+        name: &'a str,
+    },
 }
 
 /// Good or neutral news, shown above the content (`role=status`).
@@ -122,6 +127,8 @@ pub enum Notice<'a> {
     FactorOn,
     /// After adding a passkey.
     PasskeyAdded,
+    /// After adding a telephone that approves.
+    PushAdded,
     /// After giving a passkey another name.
     PasskeyRenamed,
     /// After choosing what is asked first.
@@ -170,6 +177,7 @@ impl Notice<'_> {
                 Self::ProfileSaved => "Your profile is saved.",
                 Self::FactorOn => "Two-factor authentication is on. Next time we ask for a code after your password.",
                 Self::PasskeyAdded => "Your passkey is added. Use it instead of your password, or after it.",
+                Self::PushAdded => "Your phone is added. Next time we ask there after your password.",
                 Self::PasskeyRenamed => "Your passkey has its new name.",
                 Self::AskedFirst => "Next time we ask for that first.",
                 Self::FactorOff => "Two-factor authentication is off. Your password alone signs you in now.",
@@ -236,6 +244,24 @@ pub enum Alert<'a> {
     },
     /// A passkey's answer was not taken.
     PasskeyFailed,
+    /// Nobody approved it on the telephone yet.
+    PushPending,
+    /// It was denied on the telephone.
+    PushDenied {
+        /// When it may be asked again.
+        until: i64,
+    },
+    /// The question on the telephone ran out.
+    PushGone,
+    /// Asked again too early.
+    PushTooEarly {
+        /// How long to wait.
+        wait: Duration,
+    },
+    /// The provider knows the telephone no more.
+    PushUnreachable,
+    /// While enrolling: the provider does not know the telephone yet.
+    PushNotThere,
     /// No more tries with this code.
     CodeSpent {
         /// When a new code may be asked for.
@@ -292,6 +318,14 @@ impl Alert<'_> {
                 Self::WrongCode { left: 1 } => "That code isn't right. 1 try left.",
                 Self::WrongCode { left } => { "That code isn't right. " (left) " tries left." }
                 Self::PasskeyFailed => "That passkey didn't work here. Try again, or sign in another way.",
+                Self::PushPending => "Not approved yet. Approve it on your phone first, then press the button.",
+                Self::PushDenied { until } => {
+                    "It was denied on your phone. Use another way, or ask again after " (time::minute(*until)) "."
+                }
+                Self::PushGone => "That has run out on your phone. Ask again.",
+                Self::PushTooEarly { wait } => { "Wait " (time::span(*wait)) ", then ask again, or use another way." }
+                Self::PushUnreachable => "Your phone can't be asked any more. Use another way, then add it again on the Security page.",
+                Self::PushNotThere => "We can't see your phone yet. Finish in the app, then press the button again.",
                 Self::CodeSpent { until } => {
                     "Too many tries. Ask for a new code after " (time::minute(*until)) ", or use another way."
                 }

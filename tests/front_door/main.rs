@@ -39,6 +39,7 @@ mod protocols;
 mod provider;
 mod proxy_protocol;
 mod proxying;
+mod push;
 mod registration;
 mod revocation;
 mod rules;

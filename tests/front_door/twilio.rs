@@ -7,6 +7,8 @@
 
 #[path = "twilio/openapi.rs"]
 mod openapi;
+#[path = "twilio/push.rs"]
+mod push;
 #[path = "twilio/service.rs"]
 mod service;
 
@@ -29,6 +31,8 @@ use self::service::{Answer, Service};
 
 pub const ACCOUNT_SID: &str = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 pub const AUTH_TOKEN: &str = "double-auth-token-000000000000000";
+/// Challenges of one factor within an hour (60312).
+pub const MOST_PUSHES: usize = 50;
 pub const SERVICE_SID: &str = "VAaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
 /// What the double does to a request instead of serving it.
@@ -50,6 +54,8 @@ pub enum Fault {
     Oversized,
     /// 302 to the same path elsewhere.
     Redirect,
+    /// 200 and an approved challenge: somebody else's.
+    Approves,
     /// A status with Twilio's error body.
     Error { status: u16, code: u32 },
     /// A status alone, as a proxy in between would send.
@@ -135,6 +141,41 @@ impl Twilio {
     /// Requests that checked a code.
     pub fn checks(&self) -> Vec<Seen> {
         self.requests().into_iter().filter(|seen| seen.path.ends_with("/VerificationCheck")).collect()
+    }
+    /// The names of all challenges, oldest first.
+    pub fn challenges(&self) -> Vec<String> {
+        self.lock().pushes.challenges()
+    }
+    /// Requests that made (or asked to make) a challenge.
+    pub fn asked(&self) -> Vec<Seen> {
+        let asks = |seen: &Seen| seen.method == "POST" && seen.path.ends_with("/Challenges");
+        self.requests().into_iter().filter(asks).collect()
+    }
+    /// The owner's app takes a token; answers its factor. `finished`: it is verified as well.
+    pub fn install(&self, token: &str, name: &str, finished: bool) -> String {
+        let mut service = self.lock();
+        let now = service.now;
+        service.pushes.enrol(token, name, finished, now)
+    }
+    /// The app verifies what it only began.
+    pub fn finish(&self, factor: &str) {
+        self.lock().pushes.finish(factor);
+    }
+    /// Devices that the service knows.
+    pub fn devices(&self) -> usize {
+        self.lock().pushes.devices()
+    }
+    /// Yes, on the telephone.
+    pub fn approve(&self, challenge: &str) {
+        let mut service = self.lock();
+        let now = service.now;
+        service.pushes.answer(challenge, "approved", now);
+    }
+    /// No, on the telephone.
+    pub fn deny(&self, challenge: &str) {
+        let mut service = self.lock();
+        let now = service.now;
+        service.pushes.answer(challenge, "denied", now);
     }
     /// The next request (after those already commanded) meets this.
     pub fn fail_next(&self, fault: Fault) {

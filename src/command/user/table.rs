@@ -44,6 +44,7 @@ fn way(kind: &FactorKind) -> &'static str {
     match kind {
         FactorKind::App { .. } => "app",
         FactorKind::Passkey { .. } => "passkey",
+        FactorKind::Push { .. } => "push",
         FactorKind::Phone { channel, .. } => channel.name(),
         FactorKind::Email => Channel::Email.name(),
     }
@@ -96,11 +97,11 @@ pub(super) fn card(account: &Account) -> String {
 }
 
 fn ways(account: &Account) -> String {
-    let way = |factor: &crate::identity::account::Factor| match factor.kind.channel() {
+    let words = |factor: &crate::identity::account::Factor| match factor.kind.channel() {
         Some(channel) => format!("{} {}", channel.name(), account.masked(&factor.kind)),
-        None => "app".to_owned(),
+        None => way(&factor.kind).to_owned(),
     };
-    account.factors.iter().map(way).collect::<Vec<_>>().join(", ")
+    account.factors.iter().map(words).collect::<Vec<_>>().join(", ")
 }
 
 /// Names are typed by strangers: nothing in them may steer the terminal.

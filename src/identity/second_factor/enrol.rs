@@ -221,6 +221,7 @@ fn words_of<'a>(kind: &'a FactorKind, masked: &'a str) -> templates::Factor<'a> 
         FactorKind::Email => templates::Factor::Code { channel: templates::Channel::Email, masked },
         FactorKind::App { .. } => templates::Factor::App,
         FactorKind::Passkey { name } => templates::Factor::Passkey { name },
+        FactorKind::Push { name, .. } => templates::Factor::Push { name },
     }
 }
 

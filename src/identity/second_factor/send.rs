@@ -152,7 +152,7 @@ fn earliest(errand: &Errand<'_>) -> UnixMillis {
 }
 
 /// 30 s after the first send, then twice as long each time, at most 5 minutes.
-fn wait_after(sends: u32) -> Duration {
+pub(super) fn wait_after(sends: u32) -> Duration {
     let factor = 1_u32.checked_shl(sends.saturating_sub(1)).unwrap_or(u32::MAX);
     FIRST_WAIT.saturating_mul(factor).min(LONGEST_WAIT)
 }

@@ -51,7 +51,7 @@ impl Stage {
             base_url: twilio.base_url().parse().unwrap(),
         });
         let channels = Channel::ALL.to_vec();
-        let verify = settings::Verify { provider, channels, allow_console: false };
+        let verify = settings::Verify { provider, channels, push: false, allow_console: false };
         let verifier = Verifier::new(verify, Clock::manual(START), Entropy::System).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let db = Db::new(&Database::Sqlite("accounts.db".into()), folder.path()).unwrap();
@@ -98,7 +98,7 @@ impl Stage {
 
     async fn challenge_of(&self, id: &AccountId) -> Challenge {
         let account = self.loaded(id).await;
-        challenge(&account, self.now, &self.identity.channels()).unwrap()
+        challenge(&account, self.now, &self.identity.channels(), false).unwrap()
     }
 
     async fn challenge(&self) -> Challenge {
@@ -352,7 +352,7 @@ async fn signing_in_often_with_the_right_code_is_not_throttled() {
 async fn a_factor_whose_ways_are_gone_is_owed_all_the_same() {
     let stage = Stage::with_phone().await;
     let account = stage.loaded(&stage.account).await;
-    let owed = challenge(&account, stage.now, &[]).unwrap();
+    let owed = challenge(&account, stage.now, &[], false).unwrap();
     assert!(delivery(&owed).channels.is_empty() && delivery(&owed).started.is_none());
-    assert!(challenge(&Account { factors: Vec::new(), ..account }, stage.now, &Channel::ALL).is_none());
+    assert!(challenge(&Account { factors: Vec::new(), ..account }, stage.now, &Channel::ALL, false).is_none());
 }

@@ -16,7 +16,9 @@ pub(super) fn offered(account: &Account, kind: &FactorKind, channels: &[Channel]
         // would be all it takes.
         (Channel::Email, FactorKind::Email) => account.email_confirmed,
         (Channel::Email, FactorKind::Phone { .. })
-        | (_, FactorKind::Email | FactorKind::App { .. } | FactorKind::Passkey { .. }) => false,
+        | (_, FactorKind::Email | FactorKind::App { .. } | FactorKind::Passkey { .. } | FactorKind::Push { .. }) => {
+            false
+        }
         (_, FactorKind::Phone { .. }) => true,
     };
     channels.iter().copied().filter(fits).collect()
@@ -25,7 +27,7 @@ pub(super) fn offered(account: &Account, kind: &FactorKind, channels: &[Channel]
 pub(super) fn number(kind: &FactorKind) -> Option<&str> {
     match kind {
         FactorKind::Phone { number, .. } => Some(number),
-        FactorKind::Email | FactorKind::App { .. } | FactorKind::Passkey { .. } => None,
+        FactorKind::Email | FactorKind::App { .. } | FactorKind::Passkey { .. } | FactorKind::Push { .. } => None,
     }
 }
 

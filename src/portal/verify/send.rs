@@ -6,7 +6,7 @@ use templates::Alert;
 use super::{Owed, Typed, Verify, keep, nothing_waits, owed, restart, show};
 use crate::{
     config::verify::Channel,
-    identity::Refusal,
+    identity::{Refusal, challenge::Asked},
     portal::{
         channel,
         done::Done,
@@ -49,6 +49,9 @@ impl Page for Send {
         if !way.factor.is_empty() {
             return switch(visit, flow, owed, &way.factor).await;
         }
+        if matches!(owed.challenge.asked, Asked::Push { .. }) {
+            return ask_again(visit, flow, owed).await;
+        }
         let Some(delivery) = owed.challenge.asked.delivery() else { return Ok(visit.to_page("login/verify")) };
         let channel = Channel::parse(&way.channel);
         let tried = channel.unwrap_or(delivery.channel);
@@ -80,6 +83,31 @@ impl Page for Send {
     }
 }
 
+/// The telephone is asked again.
+async fn ask_again(visit: &Visit<'_>, flow: &FlowId, mut owed: Owed) -> Outcome {
+    let (identity, client) = (&visit.room.identity, &visit.view.client);
+    let sent = identity.begin(&mut owed.challenge, None, client, visit.now).await;
+    if !keep(visit, flow, &owed).await? {
+        return Ok(visit.to_sign_in(Done::Anew, &owed.to));
+    }
+    match sent {
+        Ok(()) => Ok(visit.to_page("login/verify")),
+        Err(Refusal::Stale) => restart(visit, flow, &owed.to).await,
+        Err(refusal) => Ok(show(visit, &owed, &not_asked(refusal, visit.now)?)),
+    }
+}
+
+/// Why the telephone was not asked.
+fn not_asked(refusal: Refusal, now: UnixMillis) -> Result<Back, Stop> {
+    match refusal {
+        Refusal::Throttled { until } => Ok(Back::wait(Alert::PushTooEarly { wait: until.since(now) }, until, now)),
+        Refusal::Verify(VerifyError::Unreachable { .. }) => {
+            Ok(Back::alert(StatusCode::UNPROCESSABLE_ENTITY, Alert::PushUnreachable))
+        }
+        other => Back::of(other, now),
+    }
+}
+
 /// Another factor is asked from now on; its code is sent at once, if one has to be.
 async fn switch(visit: &Visit<'_>, flow: &FlowId, mut owed: Owed, factor: &str) -> Outcome {
     let (identity, client) = (&visit.room.identity, &visit.view.client);
@@ -97,6 +125,9 @@ async fn switch(visit: &Visit<'_>, flow: &FlowId, mut owed: Owed, factor: &str) 
     match sent {
         Ok(()) => Ok(visit.to_page("login/verify")),
         Err(Refusal::Stale) => restart(visit, flow, &owed.to).await,
+        Err(refusal) if matches!(owed.challenge.asked, Asked::Push { .. }) => {
+            Ok(show(visit, &owed, &not_asked(refusal, visit.now)?))
+        }
         Err(refusal) => Ok(show(visit, &owed, &not_sent(refusal, tried, resend_at, visit.now)?)),
     }
 }
@@ -154,6 +185,9 @@ impl Unsent {
         match self {
             Self::Limit if until > now => Back::wait(Alert::SendLimit { until: Some(until.0) }, until, now),
             Self::Limit => Back::alert(StatusCode::TOO_MANY_REQUESTS, Alert::SendLimit { until: None }),
+            Self::Unreachable if matches!(owed.challenge.asked, Asked::Push { .. }) => {
+                Back::alert(StatusCode::UNPROCESSABLE_ENTITY, Alert::PushUnreachable)
+            }
             Self::Unreachable => {
                 let tried = owed.challenge.asked.delivery().map_or(Channel::Sms, |delivery| delivery.channel);
                 Back::alert(StatusCode::UNPROCESSABLE_ENTITY, Alert::Unreachable { channel: channel::shown(tried) })

@@ -2,7 +2,7 @@
 
 use templates::{
     Notice,
-    page::{Other, Verify, VerifyApp, VerifyPasskey, VerifyRecovery},
+    page::{Other, Verify, VerifyApp, VerifyPasskey, VerifyPush, VerifyRecovery},
 };
 
 use super::{Owed, by_recovery};
@@ -31,6 +31,11 @@ pub(super) fn show(visit: &Visit<'_>, owed: &Owed, back: &Back) -> Answer {
         Asked::Passkey { ceremony } => {
             let options = ceremony.as_ref().map(|ceremony| &*ceremony.options);
             VerifyPasskey { frame, options, others, start_over, alert }.render()
+        }
+        Asked::Push { name, .. } => {
+            let offered = visit.room.identity.offers_push();
+            let number = owed.challenge.pushes.open.as_ref().map(|open| &*open.number);
+            VerifyPush { frame, name, offered, number, others, start_over, alert }.render()
         }
         Asked::Code(delivery) => {
             let channels: Vec<_> = delivery.channels.iter().copied().map(channel::shown).collect();

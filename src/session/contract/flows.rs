@@ -32,6 +32,8 @@ fn pending(return_to: &str) -> Pending {
         resend_at: UnixMillis(2),
         sends: 1,
         locale: None,
+        device: String::new(),
+        pushes: Default::default(),
     };
     Pending::SignIn { challenge: Box::new(challenge), remember: true, return_to: return_to.into() }
 }

@@ -186,6 +186,7 @@ impl FactorOn<'_> {
         let asks = match self.factor {
             Factor::Code { channel, masked } => format!("a code that we send {} to {masked}", channel.by()),
             Factor::App => "a code from the authenticator app that was just added".to_owned(),
+            Factor::Push { name } => format!("an approval on the phone \u{201c}{name}\u{201d}"),
             Factor::Passkey { name } => {
                 format!("a second factor; the passkey \u{201c}{name}\u{201d} is one, and signs in alone")
             }

@@ -49,6 +49,7 @@ pub(super) fn other_ways(frame: &Frame<'_>, send: &str, others: &[Other<'_>]) ->
                     @match other.factor {
                         Factor::App => "Use your authenticator app",
                         Factor::Passkey { .. } => "Use a passkey",
+                        Factor::Push { name } => { "Approve it on " (name) }
                         Factor::Code { channel: Channel::Call, masked } => { "Call " (masked) }
                         Factor::Code { channel, masked } => { "Send a code " (channel.by()) " to " (masked) }
                     }

@@ -37,6 +37,7 @@ impl FactorLine<'_> {
             ". "
             @match self.factor {
                 Factor::Code { .. } => { a href=(frame.to(&disable)) { "Disable" span.aside { " these codes" } } }
+                Factor::Push { name } => { a href=(frame.to(&disable)) { "Remove" span.aside { " the phone " (name) } } }
                 Factor::App => { a href=(frame.to(&disable)) { "Disable" span.aside { " the authenticator app" } } }
                 Factor::Passkey { name } => {
                     a href=(frame.to(&rename)) { "Rename" span.aside { " the passkey " (name) } }
@@ -54,6 +55,7 @@ impl FactorLine<'_> {
                 Factor::Code { channel, masked } => { "Codes " (channel.by()) " to " strong { (masked) } }
                 Factor::App => { "Codes of your " strong { "authenticator app" } }
                 Factor::Passkey { name } => { "Passkey " strong { (name) } }
+                Factor::Push { name } => { "Approvals on " strong { (name) } }
             }
         }
     }
@@ -72,6 +74,8 @@ pub struct SecondFactor<'a> {
     pub apps: bool,
     /// Whether (another) passkey can be added here.
     pub passkeys: bool,
+    /// Whether a telephone that approves can be added here.
+    pub push: bool,
     /// What may be asked first, when there are several ways; what is asked first now stands first.
     pub ways: &'a [Other<'a>],
     /// How many recovery codes are left; `None` where there is nothing they could stand in for.
@@ -91,6 +95,7 @@ impl SecondFactor<'_> {
         let has = |kind: fn(Factor<'_>) -> bool| self.factors.iter().any(|line| kind(line.factor));
         let app = self.apps && !has(|factor| factor == Factor::App);
         let codes = self.codes && !has(|factor| matches!(factor, Factor::Code { .. }));
+        let push = self.push && !has(|factor| matches!(factor, Factor::Push { .. }));
         let none = self.factors.is_empty();
         frame.page(&Sheet::new("Security", self.alert.is_some()).within(Section::Security), &html! {
             h1 { "Two-factor authentication" }
@@ -100,11 +105,12 @@ impl SecondFactor<'_> {
             @for factor in self.factors { div.row { (factor.render(frame)) } }
             @if self.ways.len() > 1 { (asked_first(frame, self.ways)) }
             @if let Some(left) = self.recovery { (recovery(frame, left)) }
-            @if app || codes || self.passkeys {
+            @if app || codes || push || self.passkeys {
                 div.actions {
                     @if self.passkeys { a.button.primary[none] href=(frame.to("second-factor/passkey")) { "Add a passkey" } }
                     @if app { a.button.primary[none && !self.passkeys] href=(frame.to("second-factor/app")) { "Add an authenticator app" } }
-                    @if codes { a.button.primary[none && !app && !self.passkeys] href=(frame.to("second-factor/phone")) { "Get codes by phone or e-mail" } }
+                    @if push { a.button.primary[none && !app && !self.passkeys] href=(frame.to("second-factor/push")) { "Approve on your phone" } }
+                    @if codes { a.button.primary[none && !app && !push && !self.passkeys] href=(frame.to("second-factor/phone")) { "Get codes by phone or e-mail" } }
                 }
             } @else if none {
                 p.hint { "It can't be enabled on this site yet. Ask your administrator." }
@@ -125,6 +131,7 @@ fn asked_first(frame: &Frame<'_>, ways: &[Other<'_>]) -> Markup {
         Factor::Code { .. } => "codes",
         Factor::App => "the app",
         Factor::Passkey { .. } => "a passkey",
+        Factor::Push { .. } => "your phone's approval",
     };
     html! {
         @if let Some((first, rest)) = ways.split_first() {

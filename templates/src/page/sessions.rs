@@ -21,6 +21,8 @@ pub enum Way {
     Code,
     /// A key or passkey.
     Key,
+    /// An approval on a telephone.
+    Push,
 }
 
 impl Way {
@@ -31,6 +33,7 @@ impl Way {
             Self::Call => "code by phone call",
             Self::Code => "one-time code",
             Self::Key => "passkey",
+            Self::Push => "approval on a phone",
         }
     }
 }

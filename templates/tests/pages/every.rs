@@ -173,6 +173,45 @@ fn entrance(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
             "verify-no-passkey",
             VerifyPasskey { frame, options: None, others: &[], start_over: "login", alert: None }.render(),
         ),
+        (
+            "verify-push",
+            VerifyPush {
+                frame,
+                name: t.name,
+                offered: true,
+                number: Some("47"),
+                others: &[Other { name: t.token, factor: Factor::App }],
+                start_over: "login",
+                alert: Some(Alert::PushPending),
+            }
+            .render(),
+        ),
+        (
+            "verify-push-unsent",
+            VerifyPush {
+                frame,
+                name: t.name,
+                offered: true,
+                number: None,
+                others: &[Other { name: t.token, factor: Factor::Push { name: t.name } }],
+                start_over: "login",
+                alert: Some(Alert::PushDenied { until: NOW }),
+            }
+            .render(),
+        ),
+        (
+            "verify-no-push",
+            VerifyPush {
+                frame,
+                name: t.name,
+                offered: false,
+                number: None,
+                others: &[],
+                start_over: "login",
+                alert: None,
+            }
+            .render(),
+        ),
         ("signed-out", SignOut { frame, alert: None }.render()),
     ]
 }
@@ -366,6 +405,7 @@ fn guarding(t: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, Marku
         codes: true,
         apps: true,
         passkeys: true,
+        push: true,
         ways: &[],
         recovery: None,
         notice: None,
@@ -377,6 +417,8 @@ fn guarding(t: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, Marku
         Other { name: t.token, factor: Factor::App },
         Other { name: t.token, factor: Factor::Code { channel: Channel::Sms, masked: t.masked } },
     ];
+    let push = FactorLine { factor: Factor::Push { name: t.name }, ..factor };
+    let enrol_push = EnrolPush { frame, token: Some(t.token), alert: None, notice: None };
     let name_errors = [FieldError { field: "name", message: t.error }];
     let enrol_passkey = EnrolPasskey { frame, options: OPTIONS, name: t.name, alert: None };
     let activity = ActivityLine { words: t.name, refused: false, network: "", at: NOW };
@@ -413,6 +455,9 @@ fn guarding(t: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, Marku
             DisableFactor { frame, factor: app, last: true, demanded: true, username: t.username, alert: None }
                 .render(),
         ),
+        ("push", enrol_push.render()),
+        ("push-not-there", EnrolPush { token: None, alert: Some(Alert::PushNotThere), ..enrol_push }.render()),
+        ("security-push", SecondFactor { factors: &[push], ..security }.render()),
         ("security-both", SecondFactor { factors: &[factor, app], ..security }.render()),
         ("app", enrol_app.render()),
         ("app-wrong", EnrolApp { alert: Some(Alert::WrongCode { left: 3 }), ..enrol_app }.render()),

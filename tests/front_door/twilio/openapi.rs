@@ -30,6 +30,15 @@ pub fn complaints(head: &Parts, form: &[(String, String)]) -> Vec<String> {
             check(name, value, &parameter["schema"], &mut found);
         }
     }
+    let query: Vec<(String, String)> =
+        form_urlencoded::parse(head.uri.query().unwrap_or("").as_bytes()).into_owned().collect();
+    for (name, value) in &query {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        match parameters.clone().find(|parameter| parameter["name"] == *name && parameter["in"] == "query") {
+            Some(parameter) => check(name, value, &parameter["schema"], &mut found),
+            None => found.push(format!("{name} is no parameter of this request")),
+        }
+    }
     let body = &operation["requestBody"]["content"][FORM]["schema"];
     if body.is_object() {
         let media = head.headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or("");
@@ -66,7 +75,8 @@ fn check_form(schema: &Value, form: &[(String, String)], found: &mut Vec<String>
         }
     }
     for (nth, (name, value)) in form.iter().enumerate() {
-        if form[..nth].iter().any(|(earlier, _)| earlier == name) {
+        let many = schema["properties"][name]["type"] == "array";
+        if !many && form[..nth].iter().any(|(earlier, _)| earlier == name) {
             found.push(format!("{name} is given twice"));
         }
         match &schema["properties"][name] {
@@ -117,6 +127,19 @@ fn check_words(path: &str, form: &[(String, String)], found: &mut Vec<String>) {
             found.push("To is neither E.164 nor an address that fits the channel".into());
         }
     }
+    let identity = field("Identity").or(path.split_once("/Entities/").and_then(|(_, rest)| rest.split('/').next()));
+    if let Some(identity) = identity {
+        let plain = identity.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if !plain || !(8..=64).contains(&identity.len()) {
+            found.push("Identity is not 8 to 64 letters, digits and dashes".into());
+        }
+    }
+    if field("Ttl").is_some_and(|ttl| !ttl.parse().is_ok_and(|ttl: u32| (60..=300).contains(&ttl))) {
+        found.push("Ttl is not 60 to 300".into());
+    }
+    if path.ends_with("/Challenges") {
+        check_challenge(form, found);
+    }
     if path.ends_with("/VerificationCheck") {
         if !field("Code").is_some_and(|code| (4..=10).contains(&code.chars().count())) {
             found.push("Code is not 4 to 10 characters".into());
@@ -124,6 +147,27 @@ fn check_words(path: &str, form: &[(String, String)], found: &mut Vec<String>) {
         if field("To").is_none() && field("VerificationSid").is_none() {
             found.push("neither To nor VerificationSid".into());
         }
+    }
+}
+
+fn check_challenge(form: &[(String, String)], found: &mut Vec<String>) {
+    let all = |name: &'static str| form.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str());
+    if !all("Details.Message").next().is_some_and(|message| (1..=256).contains(&message.chars().count())) {
+        found.push("Details.Message is not 1 to 256 characters".into());
+    }
+    let rfc3339 = &time::format_description::well_known::Rfc3339;
+    if all("ExpirationDate").any(|date| time::OffsetDateTime::parse(date, rfc3339).is_err()) {
+        found.push("ExpirationDate is no date".into());
+    }
+    for one in all("Details.Fields") {
+        let one: Value = serde_json::from_str(one).unwrap_or_default();
+        let fits = |name: &str, most| one[name].as_str().is_some_and(|text| (1..=most).contains(&text.chars().count()));
+        if !fits("label", 36) || !fits("value", 128) {
+            found.push("a field of Details.Fields has no label or value that fits".into());
+        }
+    }
+    if all("Details.Fields").count() > 20 {
+        found.push("more than 20 Details.Fields".into());
     }
 }
 

@@ -10,7 +10,10 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use hyper::http::request::Parts;
 use serde_json::{Value, json};
 
-use super::{ACCOUNT_SID, AUTH_TOKEN, Fault, SERVICE_SID, Seen, openapi};
+use super::{
+    ACCOUNT_SID, AUTH_TOKEN, Fault, SERVICE_SID, Seen, openapi,
+    push::{self, Pushes},
+};
 
 pub const LIFE: Duration = Duration::from_secs(600);
 pub const SENDS: usize = 5;
@@ -46,6 +49,7 @@ pub struct Service {
     pub disabled: HashSet<String>,
     pub seen: Vec<Seen>,
     pub complaints: Vec<String>,
+    pub pushes: Pushes,
     count: u32,
     verifications: Vec<Verification>,
 }
@@ -60,6 +64,7 @@ impl Service {
             disabled: HashSet::new(),
             seen: Vec::new(),
             complaints: Vec::new(),
+            pushes: Pushes::default(),
             count: 0,
             verifications: Vec::new(),
         }
@@ -88,14 +93,18 @@ impl Service {
         if let Some(fault) = fault {
             return self.fail(fault, &path);
         }
-        self.serve(head.method.as_str(), &path, &form.into_iter().collect())
+        self.serve(head.method.as_str(), &path, form)
     }
 
-    fn serve(&mut self, method: &str, path: &str, form: &HashMap<String, String>) -> Answer {
+    fn serve(&mut self, method: &str, path: &str, form: Vec<(String, String)>) -> Answer {
         let prefix = format!("/v2/Services/{SERVICE_SID}/");
         let Some(rest) = path.strip_prefix(&prefix) else {
             return error(404, 20404, "The requested resource was not found");
         };
+        if let Some(answer) = self.pushes.serve(method, rest, &form, self.now) {
+            return answer;
+        }
+        let form = &form.into_iter().collect::<HashMap<_, _>>();
         match (method, rest.split_once('/').unwrap_or((rest, ""))) {
             ("POST", ("Verifications", "")) => self.create(&form["To"], &form["Channel"]),
             ("POST", ("VerificationCheck", "")) => self.check(form),
@@ -198,19 +207,23 @@ impl Service {
             })),
             Fault::Oversized => Answer::Json(200, json!({"status": "approved", "padding": "x".repeat(1 << 20)})),
             Fault::Redirect => Answer::Redirect(format!("http://127.0.0.1:1{path}")),
+            Fault::Approves => {
+                let (sid, factor) = (format!("YC{:032x}", 0xffff), format!("YF{:032x}", 0xffff));
+                Answer::Json(200, push::challenge(&sid, "somebody-else", &factor, "approved"))
+            }
             Fault::Error { status, code } => error(status, code, "Commanded by the test"),
             Fault::Bare(status) => Answer::Text(status, "<html><body>Bad Gateway</body></html>".into()),
         }
     }
 }
 
-fn gone() -> Answer {
+pub fn gone() -> Answer {
     error(404, 20404, "The requested resource was not found")
 }
 
-fn error(status: u16, code: u32, message: &str) -> Answer {
+pub fn error(status: u16, code: u32, message: &str) -> Answer {
     let more_info = format!("https://www.twilio.com/docs/errors/{code}");
     Answer::Json(status, json!({"code": code, "message": message, "more_info": more_info, "status": status}))
 }
 
-const DATE: &str = "2015-07-30T20:00:00Z";
+pub const DATE: &str = "2015-07-30T20:00:00Z";
