@@ -21,6 +21,9 @@ impl Identity {
         let mut tx = self.inner.ledger.db().write().await?;
         let owner = self.current_in(&mut tx, &owner.id, owner.generation).await?;
         let row = self.deleted(tx, self.entry(Event::Deleted, &owner.id, now)).await?;
+        for factor in &owner.factors {
+            self.forget_push(&owner.id, &factor.kind);
+        }
         self.tell_deleted(&owner, now);
         Ok(row)
     }

@@ -374,3 +374,12 @@ async fn switched_off_again_other_ways_are_asked_for_and_alone_it_opens_nothing(
     assert!(page.words().contains("Your phone can't be asked here at the moment"), "{}", page.words());
     assert!(eve.session_cookie().is_none());
 }
+
+#[tokio::test]
+async fn who_leaves_is_forgotten_by_the_provider_too() {
+    let (stage, mut browser) = enrolled(on).await;
+    assert_eq!(stage.twilio.devices(), 1);
+    let page = "/.auth/profile/delete";
+    browser.submit(page, page, &[("password", PASSWORD)]).await.expect(303);
+    eventually("the provider forgets it", PROMPTLY, async || (stage.twilio.devices() == 0).then_some(())).await;
+}

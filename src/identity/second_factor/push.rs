@@ -209,7 +209,7 @@ impl Identity {
     }
 
     /// A telephone that is a factor no more is forgotten by the provider, too. Best effort, and nobody waits for it.
-    pub(super) fn forget_push(&self, account: &AccountId, kind: &FactorKind) {
+    pub(in crate::identity) fn forget_push(&self, account: &AccountId, kind: &FactorKind) {
         let FactorKind::Push { factor_sid, .. } = kind else { return };
         let (inner, account, factor) = (std::sync::Arc::clone(&self.inner), account.clone(), factor_sid.clone());
         tokio::spawn(async move { inner.verifier.forget_push(&account.0, &factor).await });
