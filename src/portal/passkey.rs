@@ -13,7 +13,7 @@ use super::{
     respond::Guard,
     sign_in,
     stop::{Outcome, Stop},
-    visit::{Bound, Visit},
+    visit::{Bound, Visit, encoded},
 };
 use crate::{
     identity::{PasskeyEnrolment, Refusal, account::FactorKind},
@@ -55,6 +55,9 @@ impl Page for Passkey {
     async fn post(visit: &Visit<'_>, form: Form<Typed>) -> Outcome {
         let typed = form.into_fields();
         let live = visit.signed_in()?;
+        if !typed.factor.is_empty() && !visit.recent() {
+            return Ok(visit.confirm_first(&format!("{HERE}?factor={}", encoded(&typed.factor))));
+        }
         let identity = &visit.room.identity;
         if !typed.factor.is_empty() {
             return match identity.rename_passkey(&live.record.account, &typed.factor, &typed.name).await {

@@ -137,6 +137,10 @@ impl Page for AskFirst {
     async fn post(visit: &Visit<'_>, form: Form<Way>) -> Outcome {
         let way = form.into_fields();
         let live = visit.signed_in()?;
+        // Whoever finds a session open shall not lead its owner's next sign-in to a weaker way.
+        if !visit.recent() {
+            return Ok(visit.confirm_first("second-factor"));
+        }
         match visit.room.identity.ask_first(&live.record.account, &way.factor).await {
             Ok(()) => Ok(visit.to_page(&format!("second-factor?done={}", Done::AskedFirst.name()))),
             // Gone meanwhile: the list says what there is.

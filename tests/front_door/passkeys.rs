@@ -268,6 +268,13 @@ async fn a_key_is_enrolled_by_its_own_answer_after_a_recent_sign_in_once() {
     stage.program.clock.as_ref().unwrap().advance(Duration::from_secs(601));
     let reply = browser.get(PAGE).await.expect(303);
     assert!(reply.location().starts_with("/.auth/login?again=1"), "{}", reply.location());
+    // Nor is one renamed, or another way put first.
+    for (action, fields) in
+        [(PAGE, &[("factor", "x"), ("name", "y")][..]), ("/.auth/second-factor/first", &[("factor", "passkey")])]
+    {
+        let reply = browser.submit("/.auth/profile/edit", action, fields).await.expect(303);
+        assert!(reply.location().starts_with("/.auth/login?again=1"), "{action}: {}", reply.location());
+    }
 }
 
 #[tokio::test]
