@@ -24,6 +24,14 @@ fn settings(port: u16) -> Mail {
     Mail { transport: Transport::Smtp(server), from, ..Mail::default() }
 }
 
+/// A mail server that is away for as long as the socket lives: bound, so that nobody else's test gets the port, and not listening.
+fn away() -> (tokio::net::TcpSocket, Mail) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let settings = settings(socket.local_addr().unwrap().port());
+    (socket, settings)
+}
+
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
@@ -79,7 +87,8 @@ async fn a_mail_waits_for_a_server_that_is_away_and_then_leaves() {
 
 #[tokio::test]
 async fn the_queue_is_bounded_and_never_waits() {
-    let post = Post::start(settings(free_port()), None).unwrap();
+    let (_away, settings) = away();
+    let post = Post::start(settings, None).unwrap();
     let mut taken = 0;
     while post.send(letter("Flood")).is_ok() {
         taken += 1;
@@ -122,7 +131,9 @@ fn spool(folder: &std::path::Path) -> Spool {
 }
 
 fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
-    std::fs::read_dir(folder.join("mail")).unwrap().map(|entry| entry.unwrap().path()).collect()
+    let files = std::fs::read_dir(folder.join("mail")).unwrap().map(|entry| entry.unwrap());
+    // What begins with a dot is still being written.
+    files.filter(|file| !file.file_name().as_encoded_bytes().starts_with(b".")).map(|file| file.path()).collect()
 }
 
 async fn until(what: &str, mut is: impl FnMut() -> bool) {
@@ -136,7 +147,8 @@ async fn until(what: &str, mut is: impl FnMut() -> bool) {
 #[tokio::test]
 async fn a_mail_that_has_not_left_waits_sealed_for_the_next_start() {
     let folder = tempfile::tempdir().unwrap();
-    let post = Post::start(settings(free_port()), Some(spool(folder.path()))).unwrap();
+    let (_away, unanswered) = away();
+    let post = Post::start(unanswered, Some(spool(folder.path()))).unwrap();
     post.send(letter("Patience")).unwrap();
     until("it is kept", || files(folder.path()).len() == 1).await;
     let sealed = String::from_utf8_lossy(&std::fs::read(&files(folder.path())[0]).unwrap()).into_owned();
@@ -155,7 +167,8 @@ async fn a_mail_that_has_not_left_waits_sealed_for_the_next_start() {
 #[tokio::test]
 async fn what_has_no_place_waits_in_the_spool_and_what_nobody_can_open_is_dropped() {
     let folder = tempfile::tempdir().unwrap();
-    let post = Post::start(settings(free_port()), Some(spool(folder.path()))).unwrap();
+    let (_away, unanswered) = away();
+    let post = Post::start(unanswered, Some(spool(folder.path()))).unwrap();
     for _ in 0..WAITING + 9 {
         post.send(letter("Flood")).unwrap();
     }
