@@ -23,18 +23,18 @@ struct Sample {
     pss_mib: f64,
 }
 
-/// Measures every proxy in each round, after one second that does not count.
+/// Measures every proxy in each round, started anew (where its memory happens to lie is worth a few percent) and after one
+/// second that does not count.
 pub(super) fn alternate(
     bench: &Bench,
     fronts: &mut [Front],
     load: impl Fn(&Front, u64) -> Result<Seen, Failure>,
 ) -> Result<Vec<Measured>, Failure> {
-    for front in fronts.iter() {
-        load(front, 1)?;
-    }
     let mut samples: Vec<Vec<Sample>> = fronts.iter().map(|_| Vec::new()).collect();
     for _ in 0..bench.options.rounds {
         for (front, samples) in fronts.iter_mut().zip(&mut samples) {
+            front.process.restart(front.plain)?;
+            load(front, 1)?;
             let before = front.usage().cpu_us();
             let seen = load(front, bench.options.seconds)?;
             front.process.check()?;

@@ -36,6 +36,8 @@ pub(super) enum Core {
 pub(super) struct Process {
     name: String,
     log: PathBuf,
+    /// How it was started, to be started again.
+    command: Command,
     child: Child,
 }
 
@@ -83,7 +85,7 @@ impl Stage {
         let mut command = self.pinned(core, program);
         command.args(arguments).stdin(Stdio::null()).stdout(log).stderr(errors);
         let child = command.spawn().map_err(|error| format!("{name} does not start: {error}"))?;
-        Ok(Process { name: name.into(), log: self.log(name), child })
+        Ok(Process { name: name.into(), log: self.log(name), command, child })
     }
 
     /// Runs a program to its end, and gives what it wrote.
@@ -165,6 +167,13 @@ impl Process {
     /// What it and its children used so far.
     pub(super) fn usage(&self) -> Usage {
         Usage(self.child.id())
+    }
+
+    /// Ends it and starts it again as it was; waits until it accepts connections on `port`.
+    pub(super) fn restart(&mut self, port: u16) -> Result<(), Failure> {
+        self.end();
+        self.child = self.command.spawn().map_err(|error| format!("{} does not start again: {error}", self.name))?;
+        self.listens_on(port)
     }
 
     /// Fails when it is gone: a load on nothing would measure nothing.

@@ -107,10 +107,8 @@ impl Node {
     }
 
     /// Ends it and starts it again with empty memory.
-    pub(super) fn restart(&mut self, bench: &Bench) -> Result<(), Failure> {
-        self.front.process.end();
-        self.begin_again(bench)?;
-        self.front.process.listens_on(self.front.plain)
+    pub(super) fn restart(&mut self) -> Result<(), Failure> {
+        self.front.process.restart(self.front.plain)
     }
 
     /// Starts it again after its end, and does not wait.
