@@ -97,12 +97,19 @@ impl Cookies {
 
     fn without_ours<'a>(&self, line: &'a HeaderValue) -> Option<Cow<'a, HeaderValue>> {
         let bytes = line.as_bytes();
-        let count = segments(bytes).filter(|segment| self.is_ours(segment)).count();
-        if count == 0 {
+        let (mut ours, mut foreign) = (0_usize, 0_usize);
+        for segment in segments(bytes) {
+            match segment.trim_ascii() {
+                pair if self.is_ours(pair) => ours += 1,
+                pair if !pair.is_empty() => foreign += 1,
+                _ => {}
+            }
+        }
+        if ours == 0 {
             return if bytes.is_empty() { None } else { Some(Cow::Borrowed(line)) };
         }
-        // Mostly ours is the only one.
-        if count == 1 && memchr(b';', bytes).is_none() {
+        // Mostly ours are the only ones.
+        if foreign == 0 {
             return None;
         }
         let mut kept = Vec::with_capacity(bytes.len());
@@ -111,11 +118,7 @@ impl Cookies {
             kept.push(b';');
         }
         kept.pop();
-        let rest = kept.trim_ascii_start();
-        if rest.iter().all(|byte| matches!(byte, b' ' | b'\t' | b';')) {
-            return None;
-        }
-        HeaderValue::from_bytes(rest).ok().map(Cow::Owned)
+        HeaderValue::from_bytes(kept.trim_ascii_start()).ok().map(Cow::Owned)
     }
 
     /// Wider than reading, too: a name with blanks around it or without a value does not travel either.
