@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, IoSlice},
+    mem::MaybeUninit,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -128,7 +129,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        // A head and a small body: to copy them together is cheaper than to have the kernel walk a list.
+        let written = match bufs.iter().map(|buf| buf.len()).sum::<usize>() {
+            ..=SMALL => {
+                let mut room = [MaybeUninit::uninit(); SMALL];
+                let mut whole = ReadBuf::uninit(&mut room);
+                bufs.iter().for_each(|buf| whole.put_slice(buf));
+                Pin::new(&mut self.io).poll_write(cx, whole.filled())
+            }
+            _ => Pin::new(&mut self.io).poll_write_vectored(cx, bufs),
+        };
         self.wrote(&written);
         written
     }
@@ -187,6 +197,8 @@ impl<T: AsyncRead + Unpin> Watched<T> {
     }
 }
 
+/// What is written in one piece, whatever pieces it comes in.
+const SMALL: usize = 2048;
 /// How long a client may go on sending after the last answer: time to notice, and to read it.
 const LINGER: Duration = Duration::from_secs(2);
 /// How much of it is taken off its hands.
