@@ -20,6 +20,7 @@ use tokio::{
 };
 
 use super::stop::Stop;
+use crate::world::ticking;
 
 /// The spans that apply to one connection.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +53,8 @@ pub(super) enum Late {
 #[derive(Debug)]
 pub(super) struct Progress {
     began: Instant,
+    /// The same moment by the clock of the stamps.
+    began_ticking: u64,
     serving: AtomicU32,
     head_since: AtomicU64,
     idle_since: AtomicU64,
@@ -68,6 +71,7 @@ impl Progress {
     pub fn new() -> Self {
         Self {
             began: Instant::now(),
+            began_ticking: ticking(),
             serving: AtomicU32::new(0),
             head_since: AtomicU64::new(1),
             idle_since: AtomicU64::new(1),
@@ -160,7 +164,7 @@ impl Progress {
     }
 
     fn stamp(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+        ticking().saturating_sub(self.began_ticking).saturating_add(1)
     }
 
     fn serving(&self) -> bool {

@@ -22,7 +22,7 @@ use quick_cache::{
 };
 
 use super::{activity::Pulse, id::Key, record::Record};
-use crate::world::UnixMillis;
+use crate::world::{LATEST_TICK, UnixMillis, ticking};
 
 /// A session as this process knows it.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ pub(crate) struct Known {
 pub(crate) struct Near {
     cache: Cache<Key, Known, UnitWeighter, Hashing>,
     began: Instant,
+    /// The same moment by the clock that readers look at.
+    began_ticking: u64,
     /// Until when what it holds may be given out, in milliseconds since `began`.
     lease: AtomicU64,
     /// Counts links; changes under `turn` only.
@@ -85,6 +87,7 @@ impl Near {
         Self {
             cache: Cache::with(CAPACITY, CAPACITY as u64, UnitWeighter, hashing, DefaultLifecycle::default()),
             began: Instant::now(),
+            began_ticking: ticking(),
             lease: AtomicU64::new(until),
             link: AtomicU64::new(0),
             turn: Mutex::default(),
@@ -94,7 +97,7 @@ impl Near {
     /// Whether what it holds may be given out.
     pub fn live(&self) -> bool {
         let lease = self.lease.load(Ordering::Acquire);
-        lease == FOR_EVER || self.stamp(Instant::now()) < lease
+        lease == FOR_EVER || ticking().saturating_sub(self.began_ticking) < lease
     }
 
     /// A warm lookup.
@@ -155,8 +158,10 @@ impl Near {
         link
     }
 
+    /// On the scale of the clock that readers look at; earlier by as much as that may be late.
     fn stamp(&self, at: Instant) -> u64 {
-        u64::try_from(at.duration_since(self.began).as_millis()).unwrap_or(FOR_EVER - 1)
+        let since = at.duration_since(self.began).saturating_sub(LATEST_TICK);
+        u64::try_from(since.as_millis()).unwrap_or(FOR_EVER - 1)
     }
 
     fn turn(&self) -> MutexGuard<'_, ()> {
