@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use templates::mail::{self as words, MailBody};
 
-use super::{Identity, account::Account};
+use super::{Identity, account::Account, second_factor::words_of};
 use crate::{
     mail::{Letter, Overfull},
     world::UnixMillis,
@@ -31,11 +31,17 @@ impl Identity {
     /// After a change or reset of the password.
     pub(super) fn tell_password_changed(&self, account: &Account, now: UnixMillis) {
         let settings = &self.inner.settings;
+        let masked: Vec<_> = account.factors.iter().map(|factor| account.masked(&factor.kind)).collect();
+        let still_on = account.factors.iter().zip(&masked);
+        let still_on: Vec<_> =
+            still_on.map(|(factor, masked)| (words_of(&factor.kind, masked), factor.since.0)).collect();
         let body = words::PasswordChanged {
             site_name: &settings.portal.name,
             first_name: account.greeted(),
             at: now.0,
             forgot: &settings.link("password/forgot"),
+            still_on: &still_on,
+            security: &settings.link("second-factor"),
         };
         self.tell(account, body.body());
     }

@@ -52,7 +52,7 @@ impl Identity {
         self.link_owner(Purpose::Reset, &token::hash(token)?, now).await.map(drop)
     }
 
-    /// Redeems a reset link: sets the password, ends every session. Never signs in.
+    /// Redeems a reset link: sets the password, ends every session. Never signs in. Whose it was: second factors outlive it.
     ///
     /// # Errors
     /// [`Refusal::DeadLink`], [`Refusal::Fields`] (the link stays alive), [`Refusal::Busy`], [`Refusal::Store`].
@@ -62,7 +62,7 @@ impl Identity {
         password: SecretString,
         confirm: SecretString,
         now: UnixMillis,
-    ) -> Result<outbox::RowId, Refusal> {
+    ) -> Result<(AccountId, outbox::RowId), Refusal> {
         let token = token::hash(token)?;
         let owner = self.link_owner(Purpose::Reset, &token, now).await?;
         let hash = self.new_hash(&owner, &password, &confirm).await?;
@@ -75,7 +75,7 @@ impl Identity {
         ledger.set_password(&mut tx, &owner.id, &hash).await?;
         let (owner, row) = self.guarded_as(tx, self.entry(Event::PasswordReset, &id, now), Carry::End).await?;
         self.tell_password_changed(&owner, now);
-        Ok(row)
+        Ok((owner.id, row))
     }
 
     /// Judges a new password of somebody who has an account, and hashes it.

@@ -23,13 +23,14 @@ pub use self::{
     push::PushEnrolment,
     recovery::RecoveryCodes,
 };
+pub(super) use self::{
+    enrol::words_of,
+    pending::{Claim, LIFE, Pending, Wait},
+    tries::{Tries, Window},
+};
 use self::{
     judge::{Judged, Question},
     ways::{masked, number, offered},
-};
-pub(super) use self::{
-    pending::{Claim, LIFE, Pending, Wait},
-    tries::{Tries, Window},
 };
 use super::{
     Answered, Authenticated, Identity, Method, Refusal, Shown,

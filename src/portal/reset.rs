@@ -1,19 +1,22 @@
 //! `password/reset`: a new password by the mailed link (OWASP Forgot Password Cheat Sheet). Never signs in, and the second
 //! factor stays.
 
+use std::time::Duration;
+
 use secrecy::SecretString;
 
 use super::{
     done::Done,
+    factors::{self, Line},
     form::{Fields, Form, Sent},
     page::{Back, Page},
     respond::Guard,
     return_to::ReturnTo,
-    stop::Outcome,
+    stop::{Outcome, Stop},
     trouble,
     visit::{Bound, Visit},
 };
-use crate::{identity::Refusal, inbound::answer::Answer};
+use crate::{identity::Refusal, inbound::answer::Answer, session::Pending};
 
 /// The page.
 pub(super) struct Reset;
@@ -51,9 +54,12 @@ impl Page for Reset {
     async fn post(visit: &Visit<'_>, form: Form<Typed>) -> Outcome {
         let Typed { token, password, password_confirm } = form.into_fields();
         match visit.identity().reset(&token, password, password_confirm, visit.now).await {
-            Ok(row) => {
+            Ok((account, row)) => {
                 // Success is said only once the old sessions are gone.
                 visit.room.sessions.settled(row).await?;
+                if let Some(flow) = visit.flow.carried() {
+                    visit.room.sessions.hold(flow, &Pending::WasReset { account }, READING, visit.now).await?;
+                }
                 Ok(visit.to_sign_in(Done::Reset, &ReturnTo::root()))
             }
             Err(Refusal::DeadLink | Refusal::Stale) => Ok(dead(visit)),
@@ -67,6 +73,16 @@ impl Page for Reset {
     async fn again(visit: &Visit<'_>, typed: Typed, back: Back) -> Outcome {
         Ok(show(visit, &typed.token, &back))
     }
+}
+
+/// What outlived the reset that this browser just made: a thief's passkey would be among it.
+pub(super) async fn still_on(visit: &Visit<'_>) -> Result<Vec<Line>, Stop> {
+    let Some(flow) = visit.flow.carried() else { return Ok(Vec::new()) };
+    let Some(Pending::WasReset { account }) = visit.room.sessions.held(flow, visit.now).await? else {
+        return Ok(Vec::new());
+    };
+    let account = visit.room.identity.account(&account).await?;
+    Ok(account.map(|account| factors::lines(&account, &[])).unwrap_or_default())
 }
 
 fn show(visit: &Visit<'_>, token: &str, back: &Back) -> Answer {
@@ -83,3 +99,6 @@ fn show(visit: &Visit<'_>, token: &str, back: &Back) -> Answer {
 fn dead(visit: &Visit<'_>) -> Answer {
     trouble::dead_link(visit, templates::page::Link::Reset)
 }
+
+/// How long the page after it can be loaded again.
+const READING: Duration = Duration::from_mins(10);

@@ -9,8 +9,10 @@ use templates::{Alert, Notice};
 
 use super::{
     done::Done,
+    factors::{self, Line},
     form::{Fields, Form, Sent},
     page::{Back, Page},
+    reset,
     respond::{self, Guard},
     return_to::ReturnTo,
     stop::Outcome,
@@ -65,7 +67,8 @@ impl Page for SignIn {
             return_to: to.location(),
         };
         let notice = if again { Some(Notice::ConfirmItsYou) } else { notice(visit) };
-        show(visit, &typed, &to, notice, &Back::fresh())
+        let still_on = if notice == Some(Notice::PasswordReset) { reset::still_on(visit).await? } else { Vec::new() };
+        show(visit, &typed, &to, notice, &still_on, &Back::fresh())
     }
 
     async fn post(visit: &Visit<'_>, form: Form<Typed>) -> Outcome {
@@ -88,7 +91,7 @@ impl Page for SignIn {
 
     async fn again(visit: &Visit<'_>, typed: Typed, back: Back) -> Outcome {
         let to = visit.room.destinations.parse(&typed.return_to);
-        show(visit, &typed, &to, None, &back)
+        show(visit, &typed, &to, None, &[], &back)
     }
 }
 
@@ -104,10 +107,17 @@ pub(super) fn after_passkey(visit: &Visit<'_>, remember: bool, return_to: &str, 
     let to = visit.room.destinations.parse(return_to);
     let typed =
         Typed { identifier: String::new(), password: SecretString::from(""), remember, return_to: to.location() };
-    show(visit, &typed, &to, None, back)
+    show(visit, &typed, &to, None, &[], back)
 }
 
-fn show(visit: &Visit<'_>, typed: &Typed, to: &ReturnTo, notice: Option<Notice<'_>>, back: &Back) -> Outcome {
+fn show(
+    visit: &Visit<'_>,
+    typed: &Typed,
+    to: &ReturnTo,
+    notice: Option<Notice<'_>>,
+    still_on: &[Line],
+    back: &Back,
+) -> Outcome {
     let passkey = visit.room.identity.passkey_sign_in(visit.now)?;
     let label = visit.label(to);
     // The place to go back to is in the notice; the template knows it only when it renders.
@@ -124,6 +134,7 @@ fn show(visit: &Visit<'_>, typed: &Typed, to: &ReturnTo, notice: Option<Notice<'
         remember_for: Some(visit.room.settings.remember).filter(|span| !span.is_zero()),
         can_register: visit.room.identity.registration_open(),
         notice,
+        still_on: &factors::borrowed(still_on),
         passkey: passkey
             .as_ref()
             .map(|passkey| templates::page::PasskeySignIn { options: &passkey.options, ceremony: &passkey.ceremony }),

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     identity::{
         AppEnrolment, PasskeyEnrolment, PushEnrolment,
+        account::AccountId,
         challenge::{Challenge, Enrolment},
     },
     world::{NoEntropy, UnixMillis},
@@ -75,6 +76,11 @@ pub enum Pending {
         sid: Sid,
         /// What there was before.
         enrolment: Box<PushEnrolment>,
+    },
+    /// Nothing is owed: a password was reset, and the page after it names the factors that stayed.
+    WasReset {
+        /// Whose.
+        account: AccountId,
     },
 }
 

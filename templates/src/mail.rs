@@ -10,7 +10,7 @@ pub mod leaving;
 pub mod reset;
 pub mod security;
 
-use maud::{DOCTYPE, html};
+use maud::{DOCTYPE, Markup, html};
 
 pub use self::{
     address::{AddressChanged, AddressHeld, ChangeAddress},
@@ -48,10 +48,14 @@ struct Letter<'a> {
 
 impl Letter<'_> {
     fn body(&self) -> MailBody {
-        MailBody { subject: one_line(&self.subject), text: self.text(), html: self.html() }
+        self.body_with(None)
     }
 
-    fn text(&self) -> String {
+    fn body_with(&self, list: Option<&List<'_>>) -> MailBody {
+        MailBody { subject: one_line(&self.subject), text: self.text(list), html: self.html(list) }
+    }
+
+    fn text(&self, list: Option<&List<'_>>) -> String {
         let (label, url) = self.link;
         let paragraphs = |list: &[String]| list.iter().map(|words| wrapped(words) + "\n\n").collect::<String>();
         [
@@ -60,12 +64,13 @@ impl Letter<'_> {
             // On a line of its own, unbroken and without punctuation, so that every mail program finds its end.
             format!("{label}:\n{}\n\n", one_line(url)),
             paragraphs(&self.after),
+            list.map(List::text).unwrap_or_default(),
             format!("-- \n{}\n", one_line(self.site_name)),
         ]
         .concat()
     }
 
-    fn html(&self) -> String {
+    fn html(&self, list: Option<&List<'_>>) -> String {
         let (label, url) = self.link;
         html! {
             (DOCTYPE)
@@ -88,6 +93,7 @@ impl Letter<'_> {
                                     p style="margin:24px 0" { a href=(url) style=(BUTTON) { (label) } }
                                     p style=(SMALL) { "Or copy this address into your browser:" br; a href=(url) style="word-break:break-all" { (url) } }
                                     @for words in &self.after { p style=(PARAGRAPH) { (words) } }
+                                    @if let Some(list) = list { (list.html()) }
                                     p style=(SMALL) { (self.site_name) }
                                 } }
                             }
@@ -107,6 +113,32 @@ impl Letter<'_> {
             format!("Hello {name},")
         } else {
             "Hello,".to_owned()
+        }
+    }
+}
+
+/// What a mail lists at its end, and where to look after it.
+struct List<'a> {
+    /// Above the lines.
+    before: &'a str,
+    lines: Vec<String>,
+    /// Beneath them: words, URL.
+    link: (&'a str, &'a str),
+}
+
+impl List<'_> {
+    fn text(&self) -> String {
+        let lines: String = self.lines.iter().map(|line| format!("- {}\n", one_line(line))).collect();
+        let (label, url) = self.link;
+        format!("{}\n\n{lines}\n{}\n{}\n\n", wrapped(self.before), wrapped(label), one_line(url))
+    }
+
+    fn html(&self) -> Markup {
+        let (label, url) = self.link;
+        html! {
+            p style=(PARAGRAPH) { (self.before) }
+            ul style=(PARAGRAPH) { @for line in &self.lines { li { (line) } } }
+            p style=(PARAGRAPH) { (label) " " a href=(url) style="word-break:break-all" { (url) } }
         }
     }
 }

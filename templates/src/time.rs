@@ -40,6 +40,11 @@ pub(crate) fn exact(at: i64) -> String {
     format!("{}, {:02}:{:02} UTC", utc.day_in_words(), utc.hour, utc.minute)
 }
 
+/// "3 May 2026", for mails.
+pub(crate) fn day_in_words(at: i64) -> String {
+    Utc::of(at).day_in_words()
+}
+
 /// "30 days", "1 hour", "20 seconds": the largest unit that loses nothing, rounded up to whole seconds.
 #[must_use]
 pub fn span(length: Duration) -> String {

@@ -94,6 +94,18 @@ pub enum Factor<'a> {
     },
 }
 
+impl<'a> Factor<'a> {
+    /// Its name, as every page and mail calls it, in two parts: "Codes by SMS to" and "•••• 42".
+    pub(crate) fn called(self) -> (String, &'a str) {
+        match self {
+            Self::Code { channel, masked } => (format!("Codes {} to", channel.by()), masked),
+            Self::App => ("Codes of your".to_owned(), "authenticator app"),
+            Self::Passkey { name } => ("Passkey".to_owned(), name),
+            Self::Push { name } => ("Approvals on".to_owned(), name),
+        }
+    }
+}
+
 /// Good or neutral news, shown above the content (`role=status`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice<'a> {

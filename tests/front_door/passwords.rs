@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use crate::support::{
-    client::{Browser, Reply},
-    html,
-    mailbox::Mailbox,
-    people::{OTHER_PASSWORD, PASSWORD},
-    program::{Program, Setup},
+use crate::{
+    passkeys,
+    support::{
+        client::{Browser, Reply},
+        html,
+        key::Key,
+        mailbox::Mailbox,
+        people::{OTHER_PASSWORD, PASSWORD},
+        program::{Program, Setup},
+    },
 };
 
 struct Stage {
@@ -202,6 +206,36 @@ async fn a_reset_never_skips_the_second_factor() {
     let reply = again.sign_in("ada", OTHER_PASSWORD).await.expect(303);
     assert!(reply.location().starts_with("/.auth/login/verify"), "{}", reply.location());
     assert!(again.session_cookie().is_none());
+}
+
+#[tokio::test]
+async fn what_outlives_a_reset_is_named_on_the_page_and_in_the_mail() {
+    let stage = stage().await;
+    let mut thief = Browser::new(&stage.program).signed_in("ada", PASSWORD).await;
+    passkeys::add(&mut thief, &mut Key::new(&stage.program.origin()), "Not <mine>").await.expect(303);
+    let link = stage.link().await;
+    let mut browser = Browser::new(&stage.program);
+    let token = url::Url::parse(&format!("http://x{link}")).unwrap().query_pairs().next().unwrap().1.into_owned();
+    let fields = [("token", token.as_str()), ("password", OTHER_PASSWORD), ("password_confirm", OTHER_PASSWORD)];
+    let after = browser.submit(&link, "/.auth/password/reset", &fields).await.expect(303).location().to_owned();
+    let page = browser.get(&after).await.expect(200);
+    let words = page.words();
+    assert!(words.contains("Your password is changed"), "{words}");
+    assert!(
+        words.contains("Passkey Not <mine> , added ") && words.contains("If you don't know one, remove it"),
+        "{words}"
+    );
+    assert!(page.text().contains("href=\"/.auth/second-factor\""), "the way there");
+    let mail = stage.mailbox.wait_for("ada@example.com", "was changed").await;
+    assert!(mail.text.contains("\n- Passkey Not <mine>, added "), "{}", mail.text);
+    assert!(mail.text.contains("If you don't know one, remove it"), "{}", mail.text);
+    let security = format!("{}/.auth/second-factor", stage.program.origin());
+    assert!(mail.text.lines().any(|line| line == security), "{}", mail.text);
+    assert!(mail.html.contains("Passkey Not &lt;mine&gt;"), "{}", mail.html);
+    // Nobody else reads it, whatever address they open.
+    let other = Browser::new(&stage.program).get(&after).await.expect(200);
+    assert!(!other.text().contains("&lt;mine"), "{}", other.words());
+    assert!(!browser.get("/.auth/login").await.text().contains("&lt;mine"));
 }
 
 #[tokio::test]

@@ -215,7 +215,7 @@ fn beside_the_field(refusal: Refusal) -> Refusal {
     }
 }
 
-fn words_of<'a>(kind: &'a FactorKind, masked: &'a str) -> templates::Factor<'a> {
+pub(in crate::identity) fn words_of<'a>(kind: &'a FactorKind, masked: &'a str) -> templates::Factor<'a> {
     match kind {
         FactorKind::Phone { channel, .. } => templates::Factor::Code { channel: word(*channel), masked },
         FactorKind::Email => templates::Factor::Code { channel: templates::Channel::Email, masked },

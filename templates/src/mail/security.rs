@@ -1,7 +1,10 @@
 //! Mails that tell the owner of a guarded change.
 
-use super::{Letter, MailBody};
-use crate::{Factor, time::exact};
+use super::{Letter, List, MailBody};
+use crate::{
+    Factor,
+    time::{day_in_words, exact},
+};
 
 /// After a change or a reset of the password.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +17,10 @@ pub struct PasswordChanged<'a> {
     pub at: i64,
     /// Whole URL of `password/forgot`: the way back in.
     pub forgot: &'a str,
+    /// What else signs in, or guards, that account, and when each was added (unix milliseconds): a thief's is among them.
+    pub still_on: &'a [(Factor<'a>, i64)],
+    /// Whole URL of `second-factor`.
+    pub security: &'a str,
 }
 
 /// After enrolling.
@@ -159,6 +166,15 @@ impl PasswordChanged<'_> {
     /// The mail.
     #[must_use]
     pub fn body(&self) -> MailBody {
+        let line = |(factor, since): &(Factor<'_>, i64)| {
+            let (what, name) = factor.called();
+            format!("{what} {name}, added {}", day_in_words(*since))
+        };
+        let list = List {
+            before: "These are still on, as they were before:",
+            lines: self.still_on.iter().map(line).collect(),
+            link: ("If you don't know one, remove it on the Security page:", self.security),
+        };
         Letter {
             site_name: self.site_name,
             first_name: self.first_name,
@@ -175,7 +191,7 @@ impl PasswordChanged<'_> {
                     .to_owned(),
             ],
         }
-        .body()
+        .body_with(Some(&list).filter(|list| !list.lines.is_empty()))
     }
 }
 

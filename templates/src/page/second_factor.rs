@@ -50,12 +50,20 @@ impl FactorLine<'_> {
 
     /// "Codes by SMS to •••• 42"
     fn words(&self) -> Markup {
-        html! {
-            @match self.factor {
-                Factor::Code { channel, masked } => { "Codes " (channel.by()) " to " strong { (masked) } }
-                Factor::App => { "Codes of your " strong { "authenticator app" } }
-                Factor::Passkey { name } => { "Passkey " strong { (name) } }
-                Factor::Push { name } => { "Approvals on " strong { (name) } }
+        let (what, name) = self.factor.called();
+        html! { (what) " " strong { (name) } }
+    }
+}
+
+/// After a reset by mail: what still guards the account, which somebody else may have added. Empty when nothing does.
+pub(crate) fn still_on(frame: &Frame<'_>, factors: &[FactorLine<'_>]) -> Markup {
+    html! {
+        @if !factors.is_empty() {
+            div.box {
+                p { "Your password is new, but what else signs you in is as it was:" }
+                ul { @for line in factors { li { (line.words()) ", added " (time::day(line.since)) } } }
+                p { "If you don't know one, remove it: "
+                    a href=(frame.to("second-factor")) { "go to Security" } "." }
             }
         }
     }

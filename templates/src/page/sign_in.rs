@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 
-use super::passkey::PasskeySignIn;
+use super::{
+    passkey::PasskeySignIn,
+    second_factor::{FactorLine, still_on},
+};
 use crate::{
     Alert, Frame, Notice,
     form::{self, Field, Kind},
@@ -33,6 +36,8 @@ pub struct SignIn<'a> {
     pub passkey: Option<PasskeySignIn<'a>>,
     /// Why this page, if there is a reason.
     pub notice: Option<Notice<'a>>,
+    /// After a reset of the password: the second factors that outlived it.
+    pub still_on: &'a [FactorLine<'a>],
     /// Why the form came back.
     pub alert: Option<Alert<'a>>,
 }
@@ -60,6 +65,7 @@ impl SignIn<'_> {
                 h1 { "Sign in to " (frame.site_name) }
                 @if let Some(to) = self.to_label { p.lead { "to continue to " (to) } }
                 (notice(self.notice))
+                (still_on(frame, self.still_on))
                 (form::above(self.alert, &[]))
                 (form::post(frame, "login", &fields))
                 @if let Some(passkey) = self.passkey { (passkey.render(frame, self.return_to)) }

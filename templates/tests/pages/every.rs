@@ -86,8 +86,13 @@ fn entrance(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
         can_register: true,
         passkey: Some(PasskeySignIn { options: OPTIONS, ceremony: t.token }),
         notice: None,
+        still_on: &[],
         alert: None,
     };
+    let after_reset = [
+        FactorLine { id: "1", factor: Factor::Passkey { name: t.name }, since: NOW, last_used: None },
+        FactorLine { id: "2", factor: Factor::App, since: NOW, last_used: None },
+    ];
     let verify = Verify {
         frame,
         masked: t.masked,
@@ -103,6 +108,10 @@ fn entrance(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
     };
     vec![
         ("sign-in", sign_in.render()),
+        (
+            "sign-in-after-reset",
+            SignIn { notice: Some(Notice::PasswordReset), still_on: &after_reset, ..sign_in }.render(),
+        ),
         (
             "sign-in-wrong",
             SignIn { identifier: t.username, remember: true, alert: Some(Alert::Mismatch), ..sign_in }.render(),
