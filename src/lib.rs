@@ -30,3 +30,7 @@ pub mod gateway;
 pub mod app;
 // layer 8
 pub mod command;
+
+#[cfg(test)]
+#[path = "../tests/front_door/support/ports.rs"]
+mod ports;

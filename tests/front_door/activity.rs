@@ -84,7 +84,7 @@ async fn the_page_tells_sign_ins_failures_and_changes_of_factors_in_words() {
     assert_eq!(told.iter().filter(|row| row.contains("Refused")).count(), 2);
     answer(&mut owing, &stage.twilio.code_for(NUMBER).unwrap()).await.expect(303);
     ada.submit("/.auth/logout", "/.auth/logout", &[]).await.expect(303);
-    let newest = eventually("the sign-out", Duration::from_secs(5), async || {
+    let newest = eventually("the sign-out", PROMPTLY, async || {
         let rows = rows(&mut owing.clone()).await;
         rows[0].starts_with("You signed out").then_some(rows)
     })
@@ -140,7 +140,7 @@ async fn nothing_that_was_typed_is_kept_logged_or_shown() {
     answer(&mut owing, &wrong).await.expect(401);
     answer(&mut owing, &code).await.expect(303);
     stranger.post("/.auth/login", &[("identifier", "ada"), ("password", TYPED_AMISS)]).await.expect(403);
-    eventually("all entries", Duration::from_secs(5), async || {
+    eventually("all entries", PROMPTLY, async || {
         (table(&stage.program).await.len() == 6 && audit_lines(&stage.program).len() == 8).then_some(())
     })
     .await;
@@ -177,7 +177,7 @@ async fn a_thousand_wrong_passwords_fail_no_page_and_push_nothing_out() {
         assert!([401, 429].contains(&reply.status.as_u16()), "{number}: {}", reply.status);
     }
     ada.get("/").await.expect(200);
-    let rows = eventually("the refusals", Duration::from_secs(5), async || {
+    let rows = eventually("the refusals", PROMPTLY, async || {
         let rows = rows(&mut ada.clone()).await;
         rows.iter().any(|row| row.starts_with("Somebody tried passwords too often")).then_some(rows)
     })
@@ -246,7 +246,7 @@ async fn a_long_list_has_pages() {
     for _ in 0..52 {
         program.run(&["user", "groups", "ada", "staff"], "");
     }
-    let page = eventually("the sign-in", Duration::from_secs(5), async || {
+    let page = eventually("the sign-in", PROMPTLY, async || {
         let page = ada.clone().get(PAGE).await.expect(200).text();
         (page.matches("<dt>").count() == 50).then_some(page)
     })

@@ -1,8 +1,12 @@
 //! The walk of a newcomer in a real browser, with scripts and without, and a picture of every page.
 
+use futures_util::FutureExt;
+
 use crate::support::{
+    PROMPTLY,
     chromium::Window,
     client::Browser,
+    eventually,
     mailbox::Mailbox,
     people::{OTHER_PASSWORD, PASSWORD},
     program::{Program, Setup},
@@ -350,4 +354,18 @@ async fn pages_of_changing_an_address_and_leaving_look_right() {
     window.open_page(&format!("{origin}/.auth/email/undo?token=made-up")).await;
     window.pictures("email-dead").await;
     window.close().await;
+}
+
+#[tokio::test]
+async fn a_test_that_fails_leaves_no_browser_running() {
+    let mut found = None;
+    let failing = std::panic::AssertUnwindSafe(async {
+        let window = Window::open(true).await;
+        let processes = found.insert(window.processes());
+        assert!(processes() > 0, "found while it runs");
+        panic!("on purpose");
+    });
+    assert!(failing.catch_unwind().await.is_err());
+    let processes = found.unwrap();
+    eventually("the browser to end", PROMPTLY, async || (processes() == 0).then_some(())).await;
 }

@@ -27,7 +27,7 @@ async fn deleting_asks_nobody_where_nobody_could_answer_and_keeps_the_name() {
     program.add_person("bob", PASSWORD, false);
     let mut bob = Browser::new(&program).signed_in("bob", PASSWORD).await;
     program.run(&["user", "delete", "bob"], "");
-    crate::support::eventually("the session to end", std::time::Duration::from_secs(2), async || {
+    crate::support::eventually("the session to end", crate::support::PROMPTLY, async || {
         (bob.api("/.auth/me").await.status == 401).then_some(())
     })
     .await;

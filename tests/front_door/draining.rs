@@ -98,7 +98,7 @@ async fn no_request_is_lost_when_it_is_told_to_stop() {
     let answered: usize = load.join_all().await.into_iter().sum();
     assert!(answered >= 8, "{answered}");
     let mut rest = Vec::new();
-    let closed = tokio::time::timeout(Duration::from_secs(5), socket.read_to_end(&mut rest)).await;
+    let closed = tokio::time::timeout(Duration::from_secs(10), socket.read_to_end(&mut rest)).await;
     assert!(closed.is_ok(), "the tunnel ended with the program");
 }
 

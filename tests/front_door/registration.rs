@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{
+    PROMPTLY,
     client::Browser,
     eventually, html,
     mailbox::Mailbox,
@@ -255,7 +256,7 @@ async fn people_added_by_the_administrator_can_sign_in_on_postgres_too() {
     let refused = program.command(&["user", "delete", "ada"], "");
     assert!(!refused.status.success(), "the last administrator cannot be removed");
     program.run(&["user", "disable", "grace"], "");
-    eventually("grace to be out", Duration::from_secs(2), async || {
+    eventually("grace to be out", PROMPTLY, async || {
         (Browser::new(&program).sign_in("grace", PASSWORD).await.status == 401).then_some(())
     })
     .await;

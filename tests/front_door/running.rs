@@ -373,7 +373,7 @@ async fn sigterm_lets_requests_in_flight_finish() {
         let mut browser = browser.clone();
         tokio::spawn(async move { browser.get("/slow/1500").await })
     };
-    eventually("the request upstream", Duration::from_secs(5), async || {
+    eventually("the request upstream", Duration::from_secs(10), async || {
         (!upstream.seen_at("/slow/1500").is_empty()).then_some(())
     })
     .await;

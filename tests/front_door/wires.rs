@@ -155,7 +155,7 @@ async fn websocket_tunnels_after_the_upstreams_101_and_closes_at_sign_out() {
     socket.read_exact(&mut back).await.unwrap();
     assert_eq!(&back, b"hello");
     browser.submit("/.auth/logout", "/.auth/logout", &[]).await.expect(303);
-    let ended = tokio::time::timeout(Duration::from_secs(2), socket.read(&mut back)).await;
+    let ended = tokio::time::timeout(PROMPTLY, socket.read(&mut back)).await;
     assert!(matches!(ended, Ok(Ok(0) | Err(_))), "the socket outlived its session: {ended:?}");
 }
 
@@ -188,16 +188,14 @@ async fn events_arrive_as_they_happen_and_end_with_the_session() {
     let mut came = String::new();
     let mut part = [0; 4096];
     while !came.contains("data: 3") {
-        let count =
-            tokio::time::timeout(Duration::from_secs(3), socket.read(&mut part)).await.expect("events").unwrap();
+        let count = tokio::time::timeout(PROMPTLY, socket.read(&mut part)).await.expect("events").unwrap();
         assert_ne!(count, 0, "{came}");
         came += &String::from_utf8_lossy(&part[..count]);
     }
     browser.submit("/.auth/logout", "/.auth/logout", &[]).await.expect(303);
-    let (_, closed) =
-        tokio::time::timeout(Duration::from_secs(4), raw::read_until_quiet(&mut socket, Duration::from_secs(1)))
-            .await
-            .expect("the stream outlived its session");
+    let (_, closed) = tokio::time::timeout(PROMPTLY, raw::read_until_quiet(&mut socket, PROMPTLY))
+        .await
+        .expect("the stream outlived its session");
     assert!(closed);
 }
 

@@ -2,13 +2,16 @@
 
 use std::{
     fs,
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use crate::{Failure, packages};
+
+#[path = "../../tests/front_door/support/ports.rs"]
+mod ports;
 
 /// Running services; they end when this is dropped, or when this process dies.
 pub(crate) struct Services {
@@ -107,10 +110,9 @@ fn run(command: &mut Command) -> Result<(), Failure> {
     if status.success() { Ok(()) } else { Err(format!("{command:?} failed")) }
 }
 
-/// A port nobody listens on right now.
+/// A port nobody listens on, nor takes by chance.
 pub(crate) fn free_port() -> Result<u16, Failure> {
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
-    Ok(listener.local_addr().map_err(|error| error.to_string())?.port())
+    ports::free_port().ok_or_else(|| "no ports are left".to_owned())
 }
 
 fn wait_for(port: u16, name: &str) -> Result<(), Failure> {

@@ -57,7 +57,11 @@ async fn an_account_keeps_fifty_and_the_oldest_go(house: &House) {
     meets(house, &ada, 0).await;
     meets(house, &ada, 50).await;
     assert_eq!(count(house).await, 50);
-    house.letters.lock().unwrap().clear();
+    // Of every device but the first; the post brings them in its own time.
+    for _ in 0..50 {
+        house.one_mail().await;
+    }
+    house.no_mail().await;
     meets(house, &ada, 0).await;
     house.no_mail().await;
     meets(house, &ada, 1).await;

@@ -90,7 +90,7 @@ async fn a_tls_connection_is_parked_between_requests_and_answers_again() {
     // With a farewell: rustls calls its lack an error.
     let mut left = Vec::new();
     timeout(idle * 4, stream.read_to_end(&mut left)).await.expect("closed").expect("close_notify");
-    assert_eq!(rest.get(), 0);
+    parked(&rest, 0).await;
 }
 
 #[tokio::test]
@@ -229,7 +229,7 @@ async fn a_connection_whose_request_is_not_read_whole_is_not_parked() {
     let answer = ask(&mut stream, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf-").await;
     assert!(answer.ends_with("early"), "{answer}");
     tokio::time::sleep(PARK * 3 / 2).await;
-    assert_eq!(rest.get(), 0);
+    parked(&rest, 0).await;
     stream.write_all(b"whole").await.unwrap();
     let length = timeout(Duration::from_secs(5), lengths.recv()).await.expect("the body");
     assert_eq!(length, Some(10));

@@ -2,13 +2,14 @@
 
 use std::{
     io::Write,
-    net::TcpListener,
     process::{Child, Command, Stdio},
     sync::OnceLock,
     time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
+
+use crate::ports::free_port;
 
 /// Servers that end with this value, or with this process.
 pub(super) struct Servers {
@@ -23,7 +24,7 @@ impl Servers {
 
     /// A server that answers; its port.
     pub fn start(&mut self, more: &[&str]) -> u16 {
-        let port = free_port();
+        let port = free_port().unwrap();
         let folder = self.folder(port);
         let mut command = tied("redis-server");
         command.args(["--bind", "127.0.0.1", "--save", "", "--port", &port.to_string(), "--dir", &folder]).args(more);
@@ -32,7 +33,7 @@ impl Servers {
 
     /// A Sentinel that watches `main` at a port.
     pub fn sentinel(&mut self, primary: u16) -> u16 {
-        let port = free_port();
+        let port = free_port().unwrap();
         let file = format!("{}/sentinel.conf", self.folder(port));
         let mut config = std::fs::File::create(&file).unwrap();
         write!(
@@ -93,8 +94,9 @@ pub(super) fn cluster_url() -> &'static str {
         let (say, hear) = std::sync::mpsc::channel();
         // Children die with the thread that made them: this one lives as long as the process.
         std::thread::spawn(move || {
-            let ports: [u16; 3] = std::array::from_fn(|_| free_port());
-            let mut nodes = three_nodes(&ports);
+            let ports: [u16; 3] = std::array::from_fn(|_| free_port().unwrap());
+            let buses: [u16; 3] = std::array::from_fn(|_| free_port().unwrap());
+            let mut nodes = three_nodes(&ports, &buses);
             say.send(ports).unwrap();
             let _ = nodes.wait();
         });
@@ -103,13 +105,13 @@ pub(super) fn cluster_url() -> &'static str {
     })
 }
 
-fn three_nodes(ports: &[u16; 3]) -> Child {
+fn three_nodes(ports: &[u16; 3], buses: &[u16; 3]) -> Child {
     // No value is dropped when the process ends, so a shell takes the servers and their folder away.
     let script = format!(
-        "D=$(mktemp -d); P=; trap 'kill -9 $P; rm -rf \"$D\"; exit 0' TERM; for p in {} {} {}; do mkdir $D/$p; \
-         redis-server --bind 127.0.0.1 --save '' --port $p --cluster-enabled yes --cluster-port $((p > 50000 ? p - 20000 : p + 10000)) \
+        "D=$(mktemp -d); P=; trap 'kill -9 $P; rm -rf \"$D\"; exit 0' TERM; for n in {}:{} {}:{} {}:{}; do p=${{n%:*}}; mkdir $D/$p; \
+         redis-server --bind 127.0.0.1 --save '' --port $p --cluster-enabled yes --cluster-port ${{n#*:}} \
          --cluster-node-timeout 5000 --dir $D/$p >/dev/null 2>&1 & P=\"$P $!\"; done; wait",
-        ports[0], ports[1], ports[2]
+        ports[0], buses[0], ports[1], buses[1], ports[2], buses[2]
     );
     let mut shell = Command::new("setpriv");
     let shell = shell.args(["--pdeathsig", "TERM", "sh", "-c", &script]).stdin(Stdio::null()).spawn().unwrap();
@@ -117,8 +119,7 @@ fn three_nodes(ports: &[u16; 3]) -> Child {
         until("a node to answer", || ask(*port, &["PING"]).is_some());
         ask(*port, &["CLUSTER", "ADDSLOTSRANGE", slots[0], slots[1]]).unwrap();
     }
-    for port in &ports[1..] {
-        let bus = if *port > 50_000 { port - 20_000 } else { port + 10_000 };
+    for (port, bus) in ports.iter().zip(buses).skip(1) {
         ask(ports[0], &["CLUSTER", "MEET", "127.0.0.1", &port.to_string(), &bus.to_string()]).unwrap();
     }
     let whole = |port: &u16| {
@@ -133,8 +134,4 @@ fn tied(program: &str) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", program]).stdin(Stdio::null());
     command
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -1,6 +1,6 @@
 //! Debian's Chromium, driven through chromedriver.
 
-use std::{path::PathBuf, process::Stdio, time::Duration};
+use std::{os::unix::fs::PermissionsExt, path::PathBuf, process::Stdio, time::Duration};
 
 use thirtyfour::prelude::*;
 
@@ -13,9 +13,9 @@ use super::{
 pub struct Window {
     /// The session.
     pub driver: WebDriver,
-    // Dropped after the session was quit.
+    // Takes the browser along.
     _chromedriver: Guarded,
-    _profile: tempfile::TempDir,
+    profile: tempfile::TempDir,
 }
 
 /// Width in CSS pixels, and the name in file names.
@@ -37,7 +37,12 @@ impl Window {
         })
         .await;
         let profile = tempfile::tempdir().unwrap();
+        // Killed with its driver, however the test ends: the driver itself leaves it running.
+        let browser = profile.path().join("browser");
+        std::fs::write(&browser, "#!/bin/sh\nexec setpriv --pdeathsig KILL chromium \"$@\"\n").unwrap();
+        std::fs::set_permissions(&browser, std::fs::Permissions::from_mode(0o755)).unwrap();
         let mut wanted = DesiredCapabilities::chrome();
+        wanted.set_binary(&browser.display().to_string()).unwrap();
         for argument in [
             "--headless",
             "--no-sandbox",
@@ -64,7 +69,7 @@ impl Window {
         // For `judged`; pages know nothing of it.
         let axe = serde_json::json!({ "source": include_str!("../axe/axe.min.js") });
         driver.cdp().send_raw("Page.addScriptToEvaluateOnNewDocument", axe).await.unwrap();
-        Self { driver, _chromedriver: chromedriver, _profile: profile }
+        Self { driver, _chromedriver: chromedriver, profile }
     }
 
     /// Opens an address.
@@ -203,9 +208,26 @@ impl Window {
         self.driver.cdp().send_raw("Emulation.setDeviceMetricsOverride", size).await.unwrap();
     }
 
+    /// The processes of this window's browser: their own folder stands in their command lines.
+    pub fn processes(&self) -> impl Fn() -> usize + use<> {
+        let own = self.profile.path().display().to_string().into_bytes();
+        move || {
+            let lines = std::fs::read_dir("/proc").unwrap().flatten();
+            let lines = lines.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+            lines.filter(|line| line.windows(own.len()).any(|part| part == own)).count()
+        }
+    }
+
     /// Ends the session.
     pub async fn close(self) {
         self.driver.clone().quit().await.unwrap();
+    }
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        // After a panic, the session's own farewell would block this thread for two minutes.
+        let _ = self.driver.clone().leak();
     }
 }
 

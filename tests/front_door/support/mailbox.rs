@@ -58,7 +58,7 @@ impl Mailbox {
             }
         });
         let mailbox = Self { port, mails, stop };
-        eventually("the SMTP sink to listen", Duration::from_secs(5), async || {
+        eventually("the SMTP sink to listen", Duration::from_secs(20), async || {
             tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok()
         })
         .await;
@@ -77,7 +77,7 @@ impl Mailbox {
 
     /// Waits for the newest mail to that address whose subject contains `subject`.
     pub async fn wait_for(&self, to: &str, subject: &str) -> Mail {
-        eventually(&format!("a mail to {to} about {subject}"), Duration::from_secs(15), async || {
+        eventually(&format!("a mail to {to} about {subject}"), Duration::from_secs(30), async || {
             let mails = self.mails.lock().await;
             mails
                 .iter()

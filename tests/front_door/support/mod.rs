@@ -8,6 +8,7 @@ pub mod html;
 pub mod key;
 pub mod mailbox;
 pub mod people;
+pub mod ports;
 pub mod program;
 pub mod raw;
 pub mod services;
@@ -16,17 +17,16 @@ pub mod strict_mail;
 pub mod upstream;
 
 use std::{
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     time::{Duration, Instant},
 };
 
 /// What is promised within a second: a loaded machine gets more, since timings decide no test.
-pub const PROMPTLY: Duration = Duration::from_secs(3);
+pub const PROMPTLY: Duration = Duration::from_secs(10);
 
-/// A free loopback port. Kept open until several were picked, so that two calls never give the same.
+/// Free loopback ports, each given once.
 pub fn free_ports<const N: usize>() -> [u16; N] {
-    let listeners: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
+    std::array::from_fn(|_| ports::free_port().expect("a free port"))
 }
 
 /// A loopback address.

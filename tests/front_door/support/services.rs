@@ -60,7 +60,7 @@ impl Redis {
             .spawn()
             .expect(HOW);
         let redis = Self { port, folder: tempfile::tempdir().unwrap(), child: Some(Guarded(child)) };
-        eventually("Redis to answer", Duration::from_secs(10), async || {
+        eventually("Redis to answer", Duration::from_secs(20), async || {
             tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok()
         })
         .await;
@@ -83,7 +83,7 @@ impl Redis {
             .spawn()
             .expect(HOW);
         self.child = Some(Guarded(child));
-        eventually("Redis to answer", Duration::from_secs(10), async || {
+        eventually("Redis to answer", Duration::from_secs(20), async || {
             let mut link = redis::Client::open(self.url()).unwrap().get_multiplexed_async_connection().await.ok()?;
             redis::cmd("PING").query_async::<String>(&mut link).await.ok()
         })
