@@ -332,3 +332,88 @@ async fn without_redis_nothing_is_admitted_and_nobody_waits_long() {
     let bounded = tokio::time::timeout(Duration::from_secs(30), limits.admit(&by("ada", "1"), UnixMillis(1))).await;
     assert!(bounded.unwrap().is_err());
 }
+
+/// Before the tests' Redis: hands everything on, and cuts the link instead of bringing the answer to what runs a script,
+/// as often as it is told to.
+async fn cutting(cuts: Arc<std::sync::atomic::AtomicU32>) -> String {
+    use std::sync::atomic::Ordering::SeqCst;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let server = url::Url::parse(&std::env::var("VESTIBULE_TEST_REDIS").unwrap()).unwrap();
+    let server = format!("{}:{}", server.host_str().unwrap(), server.port().unwrap());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("redis://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let (server, cuts) = (server.clone(), cuts.clone());
+            tokio::spawn(async move {
+                let mut redis = tokio::net::TcpStream::connect(server).await.unwrap();
+                let (mut asked, mut answered) = ([0; 64 << 10], [0; 64 << 10]);
+                let mut script = false;
+                loop {
+                    tokio::select! {
+                        count = client.read(&mut asked) => match count {
+                            Ok(count) if count > 0 => {
+                                script = asked[..count].windows(7).any(|part| part == b"EVALSHA");
+                                redis.write_all(&asked[..count]).await.unwrap();
+                            }
+                            _ => return,
+                        },
+                        count = redis.read(&mut answered) => match count {
+                            Ok(count) if count > 0 => {
+                                // An unknown script is no work done.
+                                let done = script && !answered.starts_with(b"-NOSCRIPT");
+                                if done && cuts.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok() {
+                                    return;
+                                }
+                                client.write_all(&answered[..count]).await.unwrap();
+                            }
+                            _ => return,
+                        },
+                    }
+                }
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_that_breaks_before_the_answer_counts_nothing_twice() {
+    use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+    let cuts = Arc::new(AtomicU32::default());
+    let url = cutting(cuts.clone()).await;
+    let prefix = format!("test:{}:", uuid::Uuid::new_v4());
+    let limits = Limits::shared(Link::under(&Servers::parse(&url).unwrap(), &prefix).unwrap());
+    let setting = Setting { limits: limits.clone(), folder: None, prefix, now: Clock::System.now() };
+    let cut_next = || cuts.store(1, SeqCst);
+    let was_cut = || assert_eq!(cuts.load(SeqCst), 0, "the link broke");
+    let code = key(&["code"]);
+    let window = |tries| Window { began: setting.now, tries };
+    cut_next();
+    assert_eq!(limits.count(code, setting.now).await.unwrap(), Ok(window(1)));
+    was_cut();
+    assert_eq!(limits.count(code, setting.now).await.unwrap(), Ok(window(2)));
+    cut_next();
+    limits.take_back(code).await.unwrap();
+    was_cut();
+    assert_eq!(limits.window(code, setting.now).await.unwrap(), window(1));
+    // Two are free; the second is refused when the first counts as two.
+    cut_next();
+    assert_eq!(setting.admit(&by("ada", "1")).await, None);
+    was_cut();
+    assert_eq!(setting.admit(&by("ada", "1")).await, None);
+    let ada = by("ada", "1");
+    let keys = [ada.pair, ada.network, ada.subject].map(|bound| bound.unwrap().0);
+    cut_next();
+    limits
+        .correct(&Correction { forgotten: vec![], taken_back: keys.to_vec(), usual: None }, setting.now)
+        .await
+        .unwrap();
+    was_cut();
+    assert_eq!(setting.admit(&ada).await, None, "one was taken back");
+    assert!(setting.admit(&ada).await.is_some(), "and only one");
+    cut_next();
+    let number = key(&["number"]);
+    assert_eq!(setting.claim(number, setting.wait("ada", false)).await, Ok(Claim::Fresh));
+    was_cut();
+}

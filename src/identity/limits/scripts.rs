@@ -2,6 +2,9 @@
 //!
 //! A tally is "tries last since", a window "began tries"; a wait is a hash. "Now" is handed in: all nodes count by the clocks
 //! they show to people.
+//!
+//! What counts may be asked twice: a link that breaks says nothing of whether the server did the work. So each such question
+//! has a name of its own, the last key; the server keeps what it answered under it for a while, and answers the same again.
 
 use ::redis::Script;
 
@@ -21,16 +24,34 @@ pub(super) struct Scripts {
 impl Scripts {
     pub fn new() -> Self {
         Self {
-            admit: Script::new(ADMIT),
-            correct: Script::new(CORRECT),
-            count: Script::new(COUNT),
-            take_back: Script::new(TAKE_BACK),
-            claim: Script::new(CLAIM),
+            admit: once(ADMIT),
+            correct: once(CORRECT),
+            count: once(COUNT),
+            take_back: once(TAKE_BACK),
+            claim: once(CLAIM),
             restore: Script::new(RESTORE),
             sent: Script::new(SENT),
             release: Script::new(RELEASE),
         }
     }
+}
+
+/// The same, done once for each name (the last key), however often it is asked. Its answer, in JSON, is kept longer than a
+/// question may take.
+fn once(script: &str) -> Script {
+    Script::new(&format!(
+        r"
+local name = table.remove(KEYS)
+local before = redis.call('GET', name)
+if before then return cjson.decode(before)[1] end
+local function work()
+{script}
+end
+local answer = work()
+redis.call('SET', name, cjson.encode({{ answer }}), 'PX', 10000)
+return answer
+"
+    ))
 }
 
 /// KEYS: one of each bound, in the order pair, network, subject, as far as there are any [usual]; ARGV: now, skew, number of

@@ -1,6 +1,10 @@
 //! In Redis, under `l:`, shared by all nodes: one script for each step. Keys run out by themselves, which bounds them; Redis
 //! itself is bounded by its `maxmemory`.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ::redis::{FromRedisValue, Script};
+
 use super::{Admission, Correction, Key, USUAL, scripts::Scripts};
 use crate::{
     identity::{
@@ -18,15 +22,30 @@ use crate::{
 pub struct Shared {
     link: Link,
     scripts: Scripts,
+    /// Names questions, so that none is counted twice; together with a number it is one of its kind.
+    process: uuid::Uuid,
+    questions: AtomicU64,
 }
 
 impl Shared {
     pub(super) fn new(link: Link) -> Self {
-        Self { link, scripts: Scripts::new() }
+        Self { link, scripts: Scripts::new(), process: uuid::Uuid::new_v4(), questions: AtomicU64::default() }
     }
 
     fn name(&self, key: &Key) -> String {
         format!("{}l:{:032x}", self.link.prefix(), u128::from_be_bytes(*key))
+    }
+
+    /// Runs a script that counts: once, even if the link breaks and the question is put a second time.
+    async fn once<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        mut keys: Vec<String>,
+        args: &[String],
+    ) -> Result<T, Unreachable> {
+        let number = self.questions.fetch_add(1, Ordering::Relaxed);
+        keys.push(format!("{}l:once:{}:{number}", self.link.prefix(), self.process.simple()));
+        self.link.run(script, &keys, args).await
     }
 
     pub(super) async fn admit(
@@ -47,27 +66,27 @@ impl Shared {
             let waits: Vec<String> = steps.waits.iter().map(|wait| wait.as_millis().to_string()).collect();
             args.extend([steps.free.to_string(), millis(steps.halve), waits.join(",")]);
         }
-        let until: i64 = self.link.run(&self.scripts.admit, &keys, &args).await?;
+        let until: i64 = self.once(&self.scripts.admit, keys, &args).await?;
         Ok((until > 0).then_some(UnixMillis(until)))
     }
 
     pub(super) async fn correct(&self, correction: &Correction) -> Result<(), Unreachable> {
         let Correction { forgotten, taken_back, usual } = correction;
-        let keys: Vec<_> = forgotten.iter().chain(taken_back).chain(usual).map(|key| self.name(key)).collect();
+        let keys = forgotten.iter().chain(taken_back).chain(usual).map(|key| self.name(key)).collect();
         let args = [forgotten.len().to_string(), taken_back.len().to_string(), millis(USUAL)];
-        self.link.run(&self.scripts.correct, &keys, &args).await
+        self.once(&self.scripts.correct, keys, &args).await
     }
 
     pub(super) async fn count(&self, key: Key, now: UnixMillis) -> Result<Result<Window, Window>, Unreachable> {
         let args = [now.0.to_string(), millis(SKEW), Window::TRIES.to_string(), millis(Window::SPAN)];
         let (counted, began, tries): (bool, i64, u32) =
-            self.link.run(&self.scripts.count, &[self.name(&key)], &args).await?;
+            self.once(&self.scripts.count, vec![self.name(&key)], &args).await?;
         let window = Window { began: UnixMillis(began), tries };
         Ok(if counted { Ok(window) } else { Err(window) })
     }
 
     pub(super) async fn take_back(&self, key: Key) -> Result<(), Unreachable> {
-        self.link.run(&self.scripts.take_back, &[self.name(&key)], &[]).await
+        self.once(&self.scripts.take_back, vec![self.name(&key)], &[]).await
     }
 
     pub(super) async fn clear(&self, key: Key) -> Result<(), Unreachable> {
@@ -97,7 +116,7 @@ impl Shared {
             flag(wanted.proved),
         ];
         let (how, account, until, proved, started): (String, String, String, String, String) =
-            self.link.run(&self.scripts.claim, &[self.name(&key)], &args).await?;
+            self.once(&self.scripts.claim, vec![self.name(&key)], &args).await?;
         let until = UnixMillis(until.parse().unwrap_or(now.0));
         Ok(match how.as_str() {
             "fresh" => Ok(Claim::Fresh),

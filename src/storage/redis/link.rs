@@ -95,7 +95,8 @@ impl Links {
     }
 
     /// Asks; once more at once if the connection turned out to be broken, or the server to be the wrong one. Asking twice
-    /// never does harm: what is asked is a reading, or a step that finds its own work done (and then refuses, the safe side).
+    /// never does harm: what is asked is a reading, a step that finds its own work done (and then refuses, the safe side), or
+    /// one that has a name and is done once (`identity::limits`).
     pub async fn ask<T: FromRedisValue>(&self, question: Question<'_>) -> Result<T, Unreachable> {
         let whole = async {
             let (number, error) = match self.ask_once(&question).await {
