@@ -136,6 +136,7 @@ async fn until_second(signals: &Signals, run: impl Future<Output = ()>) -> Resul
 
 async fn close(rooms: Rooms) {
     rooms.post.flush(LAST_MAILS).await;
+    rooms.identity.forgotten(LAST_WORK).await;
     // Uses of the last minute, so that nobody is idle a minute too early after a restart.
     if tokio::time::timeout(LAST_WORK, rooms.sessions.flush()).await.is_err() {
         error!("the last activity was not written in time");
@@ -173,6 +174,7 @@ pub fn with_identity<T>(config: &Config, work: impl AsyncFnOnce(Identity) -> T) 
         identity.migrate().await.map_err(ServeError::Accounts)?;
         let answer = work(identity.clone()).await;
         post.flush(LAST_MAILS).await;
+        identity.forgotten(LAST_MAILS).await;
         identity.close().await;
         Ok(answer)
     });

@@ -148,6 +148,8 @@ struct Inner {
     seen: quick_cache::sync::Cache<AccountId, UnixMillis>,
     trail: trail::Waiting,
     measures: metrics::Accounts,
+    /// What the provider is being told to forget.
+    forgetting: tokio_util::task::TaskTracker,
 }
 
 impl Identity {
@@ -173,6 +175,7 @@ impl Identity {
                 pending,
                 tries,
                 entropy,
+                forgetting: tokio_util::task::TaskTracker::new(),
                 seen,
                 trail,
                 measures: metrics::Accounts::default(),

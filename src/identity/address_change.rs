@@ -11,7 +11,7 @@ use templates::mail as words;
 
 use super::{
     Identity, Refusal,
-    account::{Account, AccountId},
+    account::{Account, AccountId, Factor},
     ledger::{Asked, Carry, Holder, Purpose, Undoable},
     names::Email,
     outbox::RowId,
@@ -130,12 +130,16 @@ impl Identity {
         self.put_address(&mut tx, &before, (&change.old_email, &change.old_key)).await?;
         ledger.set_password(&mut tx, id, NO_PASSWORD).await?;
         // Who took the account may have left a way back in: a passkey signs in without the password.
-        for factor in before.factors.iter().filter(|factor| factor.since.plus(BEFORE) >= UnixMillis(change.asked_at)) {
+        let late = |factor: &&Factor| factor.since.plus(BEFORE) >= UnixMillis(change.asked_at);
+        for factor in before.factors.iter().filter(late) {
             ledger.remove_factor(&mut tx, id, &factor.id).await?;
         }
         ledger.drop_recovery_codes(&mut tx, id).await?;
         ledger.put_link(&mut tx, Purpose::Reset, &id.0, &reset.hash, now, now.plus(RESET_LIVES)).await?;
         let (owner, row) = self.guarded_as(tx, self.entry(Event::EmailChangeUndone, id, now), Carry::End).await?;
+        for factor in before.factors.iter().filter(late) {
+            self.forget_push(&owner.id, &factor.kind);
+        }
         if self.mail_reset(&owner, &reset.text).is_err() {
             // The change is undone all the same, and "Forgot your password?" sends another one.
             tracing::warn!(account = %owner.id.0, "the mail queue is full: a reset link was not sent");

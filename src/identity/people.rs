@@ -129,8 +129,13 @@ impl Identity {
     /// # Errors
     /// [`Refusal::LastAdministrator`], [`Refusal::Stale`] when there is no such account, [`Refusal::Store`].
     pub async fn delete(&self, id: &AccountId, now: UnixMillis) -> Result<RowId, Refusal> {
-        let tx = self.inner.ledger.db().write().await?;
-        self.deleted(tx, self.by_operator(Event::Deleted, id, now)).await
+        let mut tx = self.inner.ledger.db().write().await?;
+        let factors = self.inner.ledger.load(&mut tx, id).await?.map(|owner| owner.factors).unwrap_or_default();
+        let row = self.deleted(tx, self.by_operator(Event::Deleted, id, now)).await?;
+        for factor in &factors {
+            self.forget_push(id, &factor.kind);
+        }
+        Ok(row)
     }
 
     /// Sets a password, ends the person's sessions, mails them.
@@ -159,9 +164,13 @@ impl Identity {
     /// [`Refusal::Stale`] when there is no such account, [`Refusal::Store`].
     pub async fn reset_factors(&self, id: &AccountId, now: UnixMillis) -> Result<RowId, Refusal> {
         let mut tx = self.inner.ledger.db().write().await?;
+        let before = self.inner.ledger.load(&mut tx, id).await?.ok_or(Refusal::Stale)?;
         self.inner.ledger.remove_factors(&mut tx, id).await?;
         let entry = self.by_operator(Event::FactorsReset, id, now);
         let (owner, row) = self.guarded_as(tx, entry, Carry::End).await?;
+        for factor in &before.factors {
+            self.forget_push(id, &factor.kind);
+        }
         let settings = &self.inner.settings;
         let body = words::FactorOff {
             site_name: &settings.portal.name,

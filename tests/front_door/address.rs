@@ -38,7 +38,7 @@ fn path(mail: &Mail) -> String {
 }
 
 /// Opens a link and presses its button.
-async fn press(browser: &mut Browser, link: &str) -> Reply {
+pub async fn press(browser: &mut Browser, link: &str) -> Reply {
     let page = browser.get(link).await;
     let Some(token) = html::input_value(&page.text(), "token") else { return page };
     let csrf = html::input_value(&page.text(), "csrf").unwrap();
@@ -46,7 +46,7 @@ async fn press(browser: &mut Browser, link: &str) -> Reply {
 }
 
 /// Changes the address; answers the path that undoes it.
-async fn change(mailbox: &Mailbox, program: &Program, browser: &mut Browser, from: &str, to: &str) -> String {
+pub async fn change(mailbox: &Mailbox, program: &Program, browser: &mut Browser, from: &str, to: &str) -> String {
     ask(browser, to).await.expect(303);
     let link = path(&mailbox.wait_for(to, "new e-mail").await);
     press(&mut Browser::new(program), &link).await.expect(303);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::{
+    address,
     second_factor::{LOCAL, NUMBER, Stage, answer, stage, stage_with},
     support::{
         PROMPTLY,
@@ -381,5 +382,30 @@ async fn who_leaves_is_forgotten_by_the_provider_too() {
     assert_eq!(stage.twilio.devices(), 1);
     let page = "/.auth/profile/delete";
     browser.submit(page, page, &[("password", PASSWORD)]).await.expect(303);
+    eventually("the provider forgets it", PROMPTLY, async || (stage.twilio.devices() == 0).then_some(())).await;
+}
+
+// The command blocks its thread, and the double has to answer meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whom_the_operator_resets_or_deletes_is_forgotten_by_the_provider_too() {
+    for words in [&["user", "reset-factors", "ada"][..], &["user", "delete", "--yes", "ada"]] {
+        let (stage, _browser) = enrolled(on).await;
+        assert_eq!(stage.twilio.devices(), 1);
+        stage.program.run(words, "");
+        assert_eq!(stage.twilio.devices(), 0, "{words:?}: at the end of the command");
+    }
+}
+
+#[tokio::test]
+async fn what_an_undone_change_of_the_address_takes_off_is_forgotten_by_the_provider_too() {
+    let mailbox = Mailbox::start().await;
+    let (stage, mut thief) = enrolled(|setup| {
+        on(setup);
+        setup.mail = format!("transport = \"{}\"\nfrom = \"no-reply@example.com\"\n", mailbox.transport());
+    })
+    .await;
+    let undo = address::change(&mailbox, &stage.program, &mut thief, "ada@example.com", "thief@example.org").await;
+    assert_eq!(stage.twilio.devices(), 1);
+    address::press(&mut Browser::new(&stage.program), &undo).await.expect(303);
     eventually("the provider forgets it", PROMPTLY, async || (stage.twilio.devices() == 0).then_some(())).await;
 }

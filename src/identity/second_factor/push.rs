@@ -208,11 +208,21 @@ impl Identity {
         })
     }
 
-    /// A telephone that is a factor no more is forgotten by the provider, too. Best effort, and nobody waits for it.
+    /// A telephone that is a factor no more is forgotten by the provider, too. Best effort, and nobody waits for it, but for
+    /// the end of a command ([`Identity::forgotten`]).
     pub(in crate::identity) fn forget_push(&self, account: &AccountId, kind: &FactorKind) {
         let FactorKind::Push { factor_sid, .. } = kind else { return };
         let (inner, account, factor) = (std::sync::Arc::clone(&self.inner), account.clone(), factor_sid.clone());
-        tokio::spawn(async move { inner.verifier.forget_push(&account.0, &factor).await });
+        self.inner.forgetting.spawn(async move {
+            inner.verifier.forget_push(&account.0, &factor).await;
+            tracing::info!(account = %account.0, factor = &*factor, "the provider was asked to forget a telephone");
+        });
+    }
+
+    /// Waits until the provider was told what to forget: a process that ends would not tell it.
+    pub async fn forgotten(&self, within: Duration) {
+        self.inner.forgetting.close();
+        let _in_time = tokio::time::timeout(within, self.inner.forgetting.wait()).await;
     }
 }
 
