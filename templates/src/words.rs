@@ -274,6 +274,16 @@ pub enum Alert<'a> {
     PushUnreachable,
     /// While enrolling: the provider does not know the telephone yet.
     PushNotThere,
+    /// The telephone was asked too often.
+    PushLimit {
+        /// When to try again, if known.
+        until: Option<i64>,
+    },
+    /// The provider does not answer (or refuses our settings).
+    PushDown {
+        /// While the telephone is being added.
+        adding: bool,
+    },
     /// No more tries with this code.
     CodeSpent {
         /// When a new code may be asked for.
@@ -313,6 +323,15 @@ pub enum Alert<'a> {
 }
 
 impl Alert<'_> {
+    /// The same on a page about a telephone that approves, where there is no code.
+    pub(crate) fn without_codes(self, adding: bool) -> Self {
+        match self {
+            Self::CodesDown => Self::PushDown { adding },
+            Self::SendLimit { until } => Self::PushLimit { until },
+            other => other,
+        }
+    }
+
     pub(crate) fn words(&self) -> Markup {
         html! {
             @match self {
@@ -337,6 +356,12 @@ impl Alert<'_> {
                 Self::PushGone => "That has run out on your phone. Ask again.",
                 Self::PushTooEarly { wait } => { "Wait " (time::span(*wait)) ", then ask again, or use another way." }
                 Self::PushUnreachable => "Your phone can't be asked any more. Use another way, then add it again on the Security page.",
+                Self::PushLimit { until: Some(until) } => {
+                    "That was asked for too often. Try again after " (time::minute(*until)) ", or use another way."
+                }
+                Self::PushLimit { until: None } => "That was asked for too often. Try again in ten minutes, or use another way.",
+                Self::PushDown { adding: false } => "Your phone can't be asked right now. Try again in a minute, or use another way.",
+                Self::PushDown { adding: true } => "A phone can't be added right now. Try again in a minute.",
                 Self::PushNotThere => "We can't see your phone yet. Finish in the app, then press the button again.",
                 Self::CodeSpent { until } => {
                     "Too many tries. Ask for a new code after " (time::minute(*until)) ", or use another way."

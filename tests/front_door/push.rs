@@ -297,7 +297,7 @@ async fn while_the_provider_is_down_other_factors_still_work() {
         let mut browser = stage.owing().await;
         let page = browser.get("/.auth/login/verify?failed=down").await;
         assert!(
-            page.words().contains("right now") && page.words().contains("Ask my phone"),
+            page.words().contains("Your phone can't be asked right now") && page.words().contains("Ask my phone"),
             "{fault:?}: {}",
             page.words()
         );
@@ -321,7 +321,24 @@ async fn a_telephone_that_the_provider_forgot_says_what_to_do() {
     assert!(page.words().contains("Your phone can't be asked any more"), "{}", page.words());
     stage.twilio.fail_next(Fault::Error { status: 429, code: 60312 });
     let limited = browser.submit(VERIFY, SEND, &[]).await.expect(429);
-    assert!(limited.words().contains("Try again"), "{}", limited.words());
+    assert!(limited.words().contains("That was asked for too often. Try again"), "{}", limited.words());
+}
+
+#[tokio::test]
+async fn while_the_provider_is_down_no_telephone_is_added_and_no_page_speaks_of_codes() {
+    let stage = stage_with(on).await;
+    let mut browser = stage.signed_in().await;
+    stage.twilio.fail_always(Some(Fault::Bare(503)));
+    let page = browser.get(PAGE).await.expect(503);
+    assert!(page.words().contains("A phone can't be added right now"), "{}", page.words());
+    assert!(!page.words().contains("Codes"), "{}", page.words());
+    stage.twilio.fail_always(Some(Fault::Error { status: 429, code: 60312 }));
+    let page = browser.get(PAGE).await.expect(429);
+    assert!(
+        page.words().contains("That was asked for too often") && !page.words().contains("codes"),
+        "{}",
+        page.words()
+    );
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ impl EnrolPush<'_> {
             &html! {
                 h1 { (title) }
                 (notice(self.notice))
-                (form::above(self.alert, &[]))
+                (form::above(self.alert.map(|alert| alert.without_codes(true)), &[]))
                 @if let Some(token) = self.token {
                     p { "Open this site's app on your phone, choose to add an account, and paste this code. It is good for five minutes." }
                     p { code { (token) } }
@@ -81,7 +81,7 @@ impl VerifyPush<'_> {
             &Sheet::new(title, self.alert.is_some()),
             &html! {
                 h1 { (title) }
-                (form::above(self.alert, &[]))
+                (form::above(self.alert.map(|alert| alert.without_codes(false)), &[]))
                 @match self.number {
                     _ if !self.offered => { p { "Your phone can't be asked here at the moment. Use another way." } }
                     Some(number) => {
