@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    second_factor::{LOCAL, NUMBER, answer},
+    second_factor::{LOCAL, NUMBER, answer, stage_with},
     sessions::with_redis,
     support::{
         client::Browser,
@@ -203,4 +203,52 @@ async fn made_up_names_from_one_network_leave_few_keys_in_redis() {
         let left: i64 = redis::from_redis_value(nodes.redis.command(&["PTTL", key]).await).unwrap();
         assert!(left > 0, "{key} would stay for ever");
     }
+}
+
+// Toll fraud: somebody earns by every message to numbers that they rent as a block.
+#[tokio::test]
+async fn many_accounts_from_many_networks_ring_one_block_of_numbers_only_so_often() {
+    let stage = stage_with(|setup| {
+        setup.password = CHEAP.into();
+        setup.listen = "trusted_proxies = [\"127.0.0.0/8\"]\n".into();
+    })
+    .await;
+    let mut refused = None;
+    for account in 0..15 {
+        let name = format!("eve{account}");
+        stage.program.add_person(&name, OTHER_PASSWORD, false);
+        let mut eve = Browser::new(&stage.program);
+        eve.always.push(("x-forwarded-for".into(), format!("81.{account}.7.1")));
+        let mut eve = eve.signed_in(&name, OTHER_PASSWORD).await;
+        for number in 0..4 {
+            let phone = format!("0712 1{account:02}{number:03}");
+            // One after the other, each under a flow of its own.
+            let mut tab = eve.clone();
+            let reply = stage.enrol(&mut tab, "KE", &phone, "sms").await;
+            match reply.status.as_u16() {
+                303 => {}
+                429 => refused = Some((eve.clone(), reply)),
+                other => panic!("{other}: {}", reply.words()),
+            }
+            if refused.is_some() {
+                break;
+            }
+        }
+        if refused.is_some() {
+            break;
+        }
+        eve.get("/.auth/second-factor").await.expect(200);
+    }
+    let (mut eve, reply) = refused.expect("sixty messages to one block");
+    let sends = stage.twilio.sends().len();
+    // Fifty are free; a slow machine may have waited for one or two more.
+    assert!((50..=53).contains(&sends), "{sends} messages");
+    assert!(reply.words().contains("Too many codes were sent there. Try again after"), "{}", reply.words());
+    assert!(reply.field("retry-after").parse::<u64>().unwrap() <= 300);
+    assert!(html::input_value(&reply.text(), "phone").is_some_and(|phone| phone.contains("0712 1")), "it stays typed");
+    // Other numbers, of the very same account too, and other people go on.
+    stage.enrol(&mut eve, "KE", "0722 123456", "sms").await.expect(303);
+    let mut ada = stage.signed_in().await;
+    stage.enrol(&mut ada, "FR", "06 12 34 56 78", "sms").await.expect(303);
+    assert_eq!(stage.twilio.sends().len(), sends + 2);
 }
