@@ -335,6 +335,30 @@ async fn people_choose_what_is_asked_first_and_may_pick_another_way_each_time() 
 }
 
 #[tokio::test]
+async fn without_scripts_passkey_pages_say_what_they_need_and_the_password_works_beside_them() {
+    const NEED: &str =
+        "<noscript><p class=\"hint\">Passkeys need scripts: allow them on this page, or use another way.";
+    let stage = stage().await;
+    let (mut browser, _key) = with_passkey(&stage).await;
+    let adding = browser.get(PAGE).await.expect(200);
+    assert!(adding.text().contains(NEED), "{}", adding.text());
+    // Signing in: nothing of passkeys shows until the script takes the attribute away.
+    let mut other = Browser::new(&stage.program);
+    let page = other.get("/.auth/login").await.expect(200).text();
+    let (_, form) = page.split_once("data-passkey=\"fill\"").expect("the form of passkeys");
+    assert!(form.split('>').next().unwrap().ends_with(" hidden"), "{page}");
+    let (_, form) = page.split_once("action=\"/.auth/login\"").expect("the form of passwords");
+    let (form, _) = form.split_once("</form>").unwrap();
+    assert!(form.contains("name=\"password\"") && form.contains("type=\"submit\""), "{form}");
+    other.sign_in("ada", PASSWORD).await.expect(303);
+    let owed = other.get("/.auth/login/verify").await.expect(200);
+    assert!(owed.text().contains(NEED) && owed.text().contains("Another way"), "{}", owed.text());
+    // Somebody without a passkey needs no scripts at all.
+    stage.program.add_person("eve", OTHER_PASSWORD, false);
+    Browser::new(&stage.program).sign_in("eve", OTHER_PASSWORD).await.expect(303);
+}
+
+#[tokio::test]
 async fn where_browsers_know_no_passkeys_none_is_offered() {
     let setup = Setup { url: "http://127.0.0.1:{port}".into(), ..Setup::demo() };
     let program = setup.start().await;
