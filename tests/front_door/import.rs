@@ -1,5 +1,7 @@
 //! SCENARIO 21: people of another system sign in with the password they had, which is then stored anew.
 
+use std::time::{Duration, Instant};
+
 use sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
 
 use crate::support::{
@@ -108,4 +110,69 @@ async fn a_list_with_a_mistake_is_refused_with_lines_and_fields_and_writes_nothi
     }
     assert_eq!(program.command(&["user", "import", "absent.csv"], "").status.code(), Some(66), "EX_NOINPUT");
     assert_eq!(program.command(&["user", "import", "-"], "ada:x\n").status.code(), Some(65), "of no plain format");
+}
+
+/// What an import of so many cost.
+#[derive(Debug)]
+struct Cost {
+    took: Duration,
+    peak_kib: u64,
+    /// The longest that one change of a profile waited meanwhile, and how many were refused.
+    longest_wait: Duration,
+    refused: usize,
+}
+
+/// Imports made-up people beside a server that is used.
+async fn bulk(people: usize) -> Cost {
+    let mut list = String::from("username,email,first_name,last_name,groups,password_hash\n");
+    for number in 0..people {
+        let hash =
+            "pbkdf2:sha256:600000$Byi61cO0rDL1gurU$1b04f9d6262032ac17f3ab69768669d909818f17b6d1ce22737ab84b94111370";
+        list += &format!("p{number},p{number}@example.org,Test,Number {number},staff;wiki,{hash}\n");
+    }
+    let program = stage(&[("many.csv", &list)]).await;
+    program.add_person("ada", PASSWORD, false);
+    let mut ada = Browser::new(&program).signed_in("ada", PASSWORD).await;
+    let start = Instant::now();
+    let mut import = program.begin(&["user", "import", "many.csv"]);
+    let status = format!("/proc/{}/status", import.id());
+    let mut cost = Cost { took: Duration::ZERO, peak_kib: 0, longest_wait: Duration::ZERO, refused: 0 };
+    let ended = loop {
+        if let Some(ended) = import.try_wait().unwrap() {
+            break ended;
+        }
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let peak = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse().ok());
+        cost.peak_kib = cost.peak_kib.max(peak.unwrap_or(0));
+        let page = "/.auth/profile/edit";
+        let fields = [("first_name", "Ada"), ("last_name", "L"), ("username", "ada"), ("about_me", "here")];
+        let asked = Instant::now();
+        let reply = ada.submit(page, page, &fields).await;
+        cost.longest_wait = cost.longest_wait.max(asked.elapsed());
+        if reply.status != 303 {
+            assert_eq!(reply.status, 503, "resting, and nothing worse: {}", reply.words());
+            cost.refused += 1;
+        }
+    };
+    cost.took = start.elapsed();
+    let said = std::io::read_to_string(import.stdout.take().unwrap()).unwrap();
+    assert!(ended.success() && said.contains(&format!("Imported {people} people.")), "{said}");
+    Browser::new(&program).sign_in(&format!("p{}", people - 1), PASSWORD).await.expect(303);
+    cost
+}
+
+#[tokio::test]
+async fn two_thousand_people_come_in_beside_a_server_that_is_used() {
+    let cost = bulk(2_000).await;
+    // The most that a list may hold stays within what the README says.
+    assert!(cost.peak_kib > 0 && cost.peak_kib < 256 << 10, "{cost:?}");
+}
+
+/// `cargo test --release --test front_door -- --ignored --nocapture a_hundred_thousand`
+#[tokio::test]
+#[ignore = "takes a minute, for its figures"]
+async fn a_hundred_thousand_people_come_in() {
+    let cost = bulk(100_000).await;
+    println!("{cost:?}");
+    assert!(cost.peak_kib < 256 << 10, "{cost:?}");
 }

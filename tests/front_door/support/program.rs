@@ -255,14 +255,19 @@ impl Program {
 
     /// Runs a command of the program beside it, with `input` on its standard input.
     pub fn command(&self, words: &[&str], input: &str) -> Output {
+        let mut child = self.begin(words);
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    }
+
+    /// The same, not waited for.
+    pub fn begin(&self, words: &[&str]) -> std::process::Child {
         let mut command = tied(env!("CARGO_BIN_EXE_vestibule"));
         clean(&mut command);
         command.arg("--config").arg(&self.config).args(words).current_dir(self.folder.path());
         command.envs(self.environment.iter().cloned());
         command.envs(self.clock.iter().flat_map(MovedClock::environment));
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        child.wait_with_output().unwrap()
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
     /// The same, and it must succeed; its standard output.
