@@ -88,7 +88,8 @@ pub fn serve(mut config: Config, failures: Failures) -> Result<(), ServeError> {
         let (identity, sessions, assertions) =
             (rooms.identity.clone(), rooms.sessions.clone(), rooms.assertions.clone());
         let trail = identity.clone().keep_trail(clock.clone());
-        async { tokio::join!(outbox::drain(identity, sessions), assertions.keep(), trail).0 }
+        let telling = identity.clone().keep_telling(clock.clone());
+        async { tokio::join!(outbox::drain(identity, sessions), assertions.keep(), trail, telling).0 }
     }));
     service.spawn(rooms.upstreams.clone().check());
     service.spawn(tidying::tidy());

@@ -3,19 +3,22 @@
 //! [`Identity`] is the one door. The portal and the command line ask it; it answers in types that say whose
 //! fault a refusal is. Answers never tell whether an account exists.
 //!
-//! Its methods stand where their subject is: `sign_in`, `register`, `address`, `address_change`, `setup`, `reset`, `profile`,
-//! `second_factor`, `people` and `import` (the command line), `outbox`, `trail`. SQL is in `ledger` only. OWASP Authentication,
+//! Its methods stand where their subject is: `sign_in`, `register`, `invitation`, `approval`, `address`, `address_change`, `setup`, `reset`,
+//! `profile`, `second_factor`, `people` and `import` (the command line), `administration` (the portal's administrators), `outbox`, `trail`. SQL is in `ledger` only. OWASP Authentication,
 //! Password Storage and Forgot Password Cheat Sheets; NIST SP 800-63B-4.
 
 pub mod account;
 mod address;
 mod address_change;
+mod administration;
+mod approval;
 pub mod challenge;
 mod devices;
 mod export;
 mod fields;
 mod hasher;
 pub mod import;
+mod invitation;
 mod leaving;
 mod ledger;
 mod letters;
@@ -50,13 +53,19 @@ pub use self::second_factor::{
 };
 use self::{account::AccountId, hasher::Hasher, ledger::Ledger, throttle::Throttle};
 pub use self::{
+    administration::Administration,
     export::{Export, KnownDevice},
+    invitation::{Invitation, Invited, OpenInvitation, USUAL_DAYS},
     limits::Limits,
     proof::{Answered, Authenticated, Enrolled, Method, Shown, SignIn},
     refusal::{FieldError, Refusal},
 };
 use crate::{
-    config::{accounts::Accounts, password::Password, portal::Portal},
+    config::{
+        accounts::{Accounts, Registration},
+        password::Password,
+        portal::Portal,
+    },
     mail::Post,
     storage::Db,
     telemetry::metrics,
@@ -101,6 +110,8 @@ pub enum Registered {
     Active(Box<account::Account>),
     /// A mail is on its way (to the owner of a taken address, too).
     MailSent,
+    /// The account waits for an administrator's approval.
+    Waiting,
 }
 
 /// The sections of the configuration this room works by.
@@ -224,10 +235,28 @@ impl Identity {
         &self.inner.measures
     }
 
-    /// Whether anyone may register.
+    /// Whether anyone may register, perhaps to wait for an approval.
     #[must_use]
     pub fn registration_open(&self) -> bool {
-        self.inner.settings.accounts.registration == crate::config::accounts::Registration::Open
+        matches!(self.inner.settings.accounts.registration, Registration::Open | Registration::Approve)
+    }
+
+    /// Whether who registers without an invitation waits for an administrator's approval.
+    #[must_use]
+    pub fn approves(&self) -> bool {
+        self.inner.settings.accounts.registration == Registration::Approve
+    }
+
+    /// Whether invitations open a registration. Where it is closed, the operator alone adds people.
+    #[must_use]
+    pub fn takes_invitations(&self) -> bool {
+        self.inner.settings.accounts.registration != Registration::Closed
+    }
+
+    /// The group whose members may administrate.
+    #[must_use]
+    pub fn admin_group(&self) -> &str {
+        &self.inner.settings.accounts.admin_group
     }
 
     /// Shortest password, code points.

@@ -18,12 +18,14 @@ mod form;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzed;
 mod hops;
+mod invitations;
 mod jwks;
 mod leave;
 mod me;
 mod page;
 mod passkey;
 mod password;
+mod people;
 mod phone;
 mod profile;
 mod push;

@@ -37,6 +37,12 @@ impl UnixMillis {
         Self(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    /// The moment `span` before.
+    #[must_use]
+    pub fn minus(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+    }
+
     /// How long after `earlier` this moment lies; zero when it does not.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

@@ -102,6 +102,9 @@ fn place(url: &str) -> String {
 fn registration(config: &Config) -> String {
     match (config.accounts.registration, config.accounts.registration_domains.as_slice()) {
         (Registration::Closed, _) => "closed: add people with `vestibule user add`".into(),
+        (Registration::Invite, _) => "by invitation: administrators invite people on their People page".into(),
+        (Registration::Approve, []) => "open to everyone; an administrator approves".into(),
+        (Registration::Approve, domains) => format!("open to {}; an administrator approves", domains.join(", ")),
         (Registration::Open, []) => "open to everyone".into(),
         (Registration::Open, domains) => format!("open to {}", domains.join(", ")),
     }

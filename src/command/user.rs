@@ -42,12 +42,12 @@ pub(super) enum User {
         /// Username or e-mail address
         name: String,
     },
-    /// Let a disabled person sign in again
+    /// Let a disabled person sign in again, or approve one who waits for that
     Enable {
         /// Username or e-mail address
         name: String,
     },
-    /// Delete a person; nobody else ever gets the username
+    /// Delete a person, or decline one who waits for approval; nobody else ever gets the username
     Delete {
         /// Username or e-mail address
         name: String,

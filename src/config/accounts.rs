@@ -66,7 +66,11 @@ impl std::fmt::Debug for Database {
 pub enum Registration {
     /// Anyone (within `registration_domains`) may register.
     Open,
-    /// The administrator adds people.
+    /// Who brings an administrator's invitation may register.
+    Invite,
+    /// Anyone (within `registration_domains`) may register, and waits for an administrator's approval.
+    Approve,
+    /// The operator adds people.
     Closed,
 }
 
@@ -144,8 +148,9 @@ fn registration(text: &str) -> Result<Option<Registration>, String> {
         "auto" => Ok(None),
         "open" => Ok(Some(Registration::Open)),
         "closed" => Ok(Some(Registration::Closed)),
-        "invite" | "approve" => Err(format!("`{text}` is not supported yet: use \"auto\", \"open\" or \"closed\"")),
-        other => Err(format!("`{other}` is none of \"auto\", \"open\", \"closed\"")),
+        "invite" => Ok(Some(Registration::Invite)),
+        "approve" => Ok(Some(Registration::Approve)),
+        other => Err(format!("`{other}` is none of \"auto\", \"open\", \"approve\", \"invite\", \"closed\"")),
     }
 }
 

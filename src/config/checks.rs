@@ -76,7 +76,7 @@ fn registration(config: &mut Config, wanted: &Wanted, refuse: Refuse<'_>) {
             "accounts.registration",
             "\"open\" lets anybody who finds this address make an account and reach what is behind it. Set \
              accounts.registration_domains to the mail domains you mean (or to [\"*\"] if you do mean everyone), or set \
-             accounts.registration to \"closed\""
+             accounts.registration to \"approve\", \"invite\" or \"closed\""
                 .into(),
         );
     }

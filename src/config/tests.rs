@@ -303,7 +303,7 @@ fn each_trap_of_sites_and_values_has_its_own_sentence() {
         ("[[site]]\nupstream = \"http://localhost:8080\"", &[], &["site.0.upstream", "Vestibule's own"]),
         ("[[site]]\nupstream = \"http://a/wiki\"", &[], &["site.0.upstream", "holds a path"]),
         ("[session]\nstore = \"redis+sentinel://a\"", &[], &["session.store", "which primary"]),
-        ("[accounts]\nregistration = \"invite\"", &[], &["accounts.registration", "not supported yet"]),
+        ("[accounts]\nregistration = \"invited\"", &[], &["accounts.registration", "\"approve\"", "\"invite\""]),
         ("[secrets]\ncurrent = \"short\"", &[], &["secrets.current", "32 characters"]),
         ("[mail]\noperator = [\"ops\"]", &[], &["mail.operator", "`ops` is no address"]),
         ("[mail]\noperator = \"a@b.example, c\"", &[], &["mail.operator", "`c` is no address"]),

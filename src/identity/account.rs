@@ -30,8 +30,10 @@ pub struct Account {
     pub about_me: String,
     /// Sorted; no commas inside.
     pub groups: Vec<String>,
-    /// Disabled people cannot sign in; their sessions are gone.
+    /// Disabled people cannot sign in; their sessions are gone. So are people who wait for an approval.
     pub disabled: bool,
+    /// Since when the account waits for an administrator's approval.
+    pub waiting_since: Option<UnixMillis>,
     /// Whether they chose their own username, and so may change it.
     pub chose_username: bool,
     /// Member since.
@@ -61,6 +63,7 @@ impl Account {
             about_me: String::new(),
             groups: Vec::new(),
             disabled: false,
+            waiting_since: None,
             chose_username: true,
             created_at: UnixMillis(1_700_000_000_000),
             last_seen_at: None,

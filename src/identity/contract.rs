@@ -1,9 +1,11 @@
 //! One list of facts, run on SQLite and on PostgreSQL.
 
+mod approval;
 mod changes;
 mod devices;
 mod guards;
 mod import;
+mod invitations;
 mod links;
 mod register;
 mod sign_in;
@@ -100,7 +102,7 @@ impl House {
     pub(super) async fn person(&self, username: &str) -> Account {
         match self.identity.register(form(username), &client(), self.now()).await.unwrap() {
             Registered::Active(account) => *account,
-            Registered::MailSent => panic!("no confirmation was asked for"),
+            other => panic!("neither confirmation nor approval was asked for: {other:?}"),
         }
     }
 

@@ -181,6 +181,7 @@ impl Identity {
             about_me: String::new(),
             groups: candidate.groups,
             disabled: candidate.disabled,
+            waiting_since: None,
             // Sites behind know them by it.
             chose_username: false,
             created_at: now,
@@ -191,9 +192,6 @@ impl Identity {
         };
         let ledger = &self.inner.ledger;
         ledger.insert(tx, &account, email.key(), candidate.hash.as_str()).await?;
-        if account.disabled {
-            ledger.set_disabled(tx, &account.id, true).await?;
-        }
         let entry = self.by_operator(Event::Added, &account.id, now);
         ledger.append(tx, std::slice::from_ref(&entry)).await?;
         Ok(ledger.drop_registrations(tx, email.key(), username.as_str()).await?)

@@ -4,6 +4,7 @@
 
 mod changes;
 mod devices;
+mod invitations;
 mod links;
 mod names;
 mod passkeys;
@@ -23,6 +24,7 @@ use crate::{
 
 pub(super) use self::{
     changes::{Asked, Holder, Undoable},
+    invitations::{Brought, NewInvitation, groups_of},
     links::Purpose,
     names::Credentials,
     passkeys::{PasskeyRow, PasskeyUse},
@@ -49,6 +51,15 @@ pub(super) enum Carry<'a> {
     Rewrite,
 }
 
+/// Which accounts a page of them holds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sought<'a> {
+    /// How username, address, name or family name begin. SQLite folds only ASCII, so as it was typed will do, too.
+    pub(super) text: &'a str,
+    /// Only those that wait for an approval.
+    pub(super) waiting: bool,
+}
+
 #[derive(sqlx::FromRow)]
 struct AccountRow {
     id: String,
@@ -59,6 +70,7 @@ struct AccountRow {
     last_name: String,
     about_me: String,
     disabled: bool,
+    waiting_since: Option<i64>,
     chose_username: bool,
     generation: i64,
     created_at: i64,
@@ -90,9 +102,18 @@ impl Ledger {
         }
     }
 
-    /// Accounts in the order of their usernames, after the one named.
-    pub(super) async fn page(&self, tx: &mut Tx, after: &str, limit: i64) -> Result<Vec<Account>, StoreError> {
-        let rows = on!(tx, link => sqlx::query_as::<_, AccountRow>(PAGE).bind(after).bind(limit).fetch_all(link))?;
+    /// Accounts in the order of their usernames, after the one named; of these, those that fit.
+    pub(super) async fn page(
+        &self,
+        tx: &mut Tx,
+        sought: &Sought<'_>,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<Account>, StoreError> {
+        let beginning = |text: &str| format!("{}%", text.replace('!', "!!").replace('%', "!%").replace('_', "!_"));
+        let (folded, typed) = (beginning(&sought.text.to_lowercase()), beginning(sought.text));
+        let rows = on!(tx, link => sqlx::query_as::<_, AccountRow>(PAGE)
+            .bind(after).bind(limit).bind(&folded).bind(&typed).bind(sought.waiting).fetch_all(link))?;
         let mut accounts = Vec::with_capacity(rows.len());
         for row in rows {
             accounts.push(self.complete(tx, row).await?);
@@ -115,6 +136,7 @@ impl Ledger {
             about_me: row.about_me,
             groups,
             disabled: row.disabled,
+            waiting_since: row.waiting_since.map(UnixMillis),
             chose_username: row.chose_username,
             created_at: UnixMillis(row.created_at),
             last_seen_at: row.last_seen_at.map(UnixMillis),
@@ -146,6 +168,8 @@ impl Ledger {
                 .bind(password_hash)
                 .bind(account.chose_username)
                 .bind(account.created_at.0)
+                .bind(account.disabled)
+                .bind(account.waiting_since.map(|at| at.0))
         )?;
         self.keep_name(tx, &account.username, &account.id).await?;
         self.set_groups(tx, &account.id, &account.groups).await
@@ -178,8 +202,14 @@ impl Ledger {
         Ok(())
     }
 
+    /// Either way nothing waits for an approval any more.
     pub(super) async fn set_disabled(&self, tx: &mut Tx, id: &AccountId, disabled: bool) -> Result<(), StoreError> {
-        run!(tx, sqlx::query("UPDATE accounts SET disabled = $2 WHERE id = $1").bind(&*id.0).bind(disabled))?;
+        run!(
+            tx,
+            sqlx::query("UPDATE accounts SET disabled = $2, waiting_since = NULL WHERE id = $1")
+                .bind(&*id.0)
+                .bind(disabled)
+        )?;
         Ok(())
     }
 
@@ -346,18 +376,24 @@ impl TryFrom<FactorRow> for Factor {
     }
 }
 
-const ACCOUNT: &str = "SELECT id, username, email, email_confirmed, first_name, last_name, about_me, disabled,
+const ACCOUNT: &str =
+    "SELECT id, username, email, email_confirmed, first_name, last_name, about_me, disabled, waiting_since,
     chose_username, generation, created_at, last_seen_at, asked_first FROM accounts WHERE id = $1";
-const PAGE: &str = "SELECT id, username, email, email_confirmed, first_name, last_name, about_me, disabled,
-    chose_username, generation, created_at, last_seen_at, asked_first FROM accounts WHERE username > $1 ORDER BY username LIMIT $2";
+const PAGE: &str =
+    "SELECT id, username, email, email_confirmed, first_name, last_name, about_me, disabled, waiting_since,
+    chose_username, generation, created_at, last_seen_at, asked_first FROM accounts WHERE username > $1
+    AND (username LIKE $3 ESCAPE '!' OR email_key LIKE $3 ESCAPE '!' OR LOWER(email) LIKE $3 ESCAPE '!'
+        OR LOWER(first_name || ' ' || last_name) LIKE $3 ESCAPE '!' OR LOWER(last_name) LIKE $3 ESCAPE '!'
+        OR first_name || ' ' || last_name LIKE $4 ESCAPE '!' OR last_name LIKE $4 ESCAPE '!')
+    AND (NOT $5 OR waiting_since IS NOT NULL) ORDER BY username LIMIT $2";
 const GROUPS: &str = "SELECT group_name FROM account_groups WHERE account = $1";
 const FACTORS: &str = "SELECT id, kind, since FROM factors WHERE account = $1 ORDER BY since, id";
 const COUNT_FACTORS: &str = "SELECT COUNT(*) FROM factors WHERE account = $1";
 const APPS: &str = "SELECT id, account, kind FROM factors WHERE kind LIKE '%\"kind\":\"app\"%'";
 const USE_UP: &str = "UPDATE factors SET last_step = $2 WHERE id = $1 AND last_step < $2 RETURNING last_step";
 const INSERT: &str = "INSERT INTO accounts (id, username, email, email_key, email_confirmed, first_name, last_name,
-    about_me, password_hash, disabled, chose_username, generation, created_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, FALSE, $10, 0, $11)";
+    about_me, password_hash, disabled, waiting_since, chose_username, generation, created_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $12, $13, $10, 0, $11)";
 const REWRITE: &str = "UPDATE accounts SET username = $2, first_name = $3, last_name = $4, about_me = $5 WHERE id = $1";
 const ADMINISTRATORS: &str = "SELECT COUNT(*) FROM account_groups JOIN accounts ON accounts.id = account_groups.account
     WHERE group_name = $1 AND NOT disabled AND accounts.id <> $2";

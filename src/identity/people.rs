@@ -9,7 +9,7 @@ use super::{
     Identity, NewAccount, Refusal,
     account::{Account, AccountId},
     fields::{self, Faults},
-    ledger::{Carry, Registration},
+    ledger::{Carry, Registration, Sought},
     names::{Email, Identifier, Username, canonical_identifier},
     outbox::RowId,
     register::{NAME_TAKEN, blank},
@@ -34,6 +34,15 @@ pub struct Addition {
     pub groups: Vec<String>,
     /// Member of `accounts.admin_group`.
     pub admin: bool,
+}
+
+/// Who changes somebody else's account.
+#[derive(Clone, Debug)]
+pub(super) enum By {
+    /// The command line.
+    Operator,
+    /// An administrator, by the portal.
+    Administrator(AccountId),
 }
 
 impl Identity {
@@ -86,7 +95,7 @@ impl Identity {
     /// [`Refusal::Store`]
     pub async fn list(&self, after: &str, limit: u32) -> Result<Vec<Account>, Refusal> {
         let ledger = &self.inner.ledger;
-        Ok(ledger.page(&mut ledger.db().read().await?, after, i64::from(limit)).await?)
+        Ok(ledger.page(&mut ledger.db().read().await?, &Sought::default(), after, i64::from(limit)).await?)
     }
 
     /// The account with this username or e-mail address, in any spelling.
@@ -108,31 +117,53 @@ impl Identity {
     /// # Errors
     /// [`Refusal::LastAdministrator`], [`Refusal::Stale`] when there is no such account, [`Refusal::Store`].
     pub async fn disable(&self, id: &AccountId, now: UnixMillis) -> Result<RowId, Refusal> {
-        let mut tx = self.inner.ledger.db().write().await?;
-        self.spare_last_administrator(&mut tx, id).await?;
-        self.inner.ledger.set_disabled(&mut tx, id, true).await?;
-        Ok(self.guarded_as(tx, self.by_operator(Event::Disabled, id, now), Carry::End).await?.1)
+        self.disable_by(&By::Operator, id, now).await
     }
 
-    /// Lets a disabled person sign in again.
+    pub(super) async fn disable_by(&self, by: &By, id: &AccountId, now: UnixMillis) -> Result<RowId, Refusal> {
+        let mut tx = self.inner.ledger.db().write().await?;
+        self.still_may(&mut tx, by).await?;
+        self.spare_last_administrator(&mut tx, id).await?;
+        self.inner.ledger.set_disabled(&mut tx, id, true).await?;
+        Ok(self.guarded_as(tx, self.done_by(by, Event::Disabled, id, now), Carry::End).await?.1)
+    }
+
+    /// Lets a disabled person sign in again; approves who waits for that, and mails them.
     ///
     /// # Errors
     /// [`Refusal::Stale`] when there is no such account, [`Refusal::Store`].
     pub async fn enable(&self, id: &AccountId, now: UnixMillis) -> Result<RowId, Refusal> {
-        let mut tx = self.inner.ledger.db().write().await?;
-        self.inner.ledger.set_disabled(&mut tx, id, false).await?;
-        Ok(self.guarded_as(tx, self.by_operator(Event::Enabled, id, now), Carry::Rewrite).await?.1)
+        self.enable_by(&By::Operator, id, now).await
     }
 
-    /// Deletes an account and ends its sessions. Nobody else ever gets its username.
+    pub(super) async fn enable_by(&self, by: &By, id: &AccountId, now: UnixMillis) -> Result<RowId, Refusal> {
+        let ledger = &self.inner.ledger;
+        let mut tx = ledger.db().write().await?;
+        self.still_may(&mut tx, by).await?;
+        let waited = ledger.load(&mut tx, id).await?.ok_or(Refusal::Stale)?.waiting_since.is_some();
+        ledger.set_disabled(&mut tx, id, false).await?;
+        let event = if waited { Event::Approved } else { Event::Enabled };
+        let (owner, row) = self.guarded_as(tx, self.done_by(by, event, id, now), Carry::Rewrite).await?;
+        if waited {
+            self.tell_approved(&owner);
+        }
+        Ok(row)
+    }
+
+    /// Deletes an account and ends its sessions. Nobody else ever gets its username. Who waited for an approval is mailed
+    /// that there is none.
     ///
     /// # Errors
     /// [`Refusal::LastAdministrator`], [`Refusal::Stale`] when there is no such account, [`Refusal::Store`].
     pub async fn delete(&self, id: &AccountId, now: UnixMillis) -> Result<RowId, Refusal> {
-        let mut tx = self.inner.ledger.db().write().await?;
-        let factors = self.inner.ledger.load(&mut tx, id).await?.map(|owner| owner.factors).unwrap_or_default();
+        let ledger = &self.inner.ledger;
+        let mut tx = ledger.db().write().await?;
+        let owner = ledger.load(&mut tx, id).await?.ok_or(Refusal::Stale)?;
+        if owner.waiting_since.is_some() {
+            return self.declined(tx, &By::Operator, &owner, now).await;
+        }
         let row = self.deleted(tx, self.by_operator(Event::Deleted, id, now)).await?;
-        for factor in &factors {
+        for factor in &owner.factors {
             self.forget_push(id, &factor.kind);
         }
         Ok(row)
@@ -197,8 +228,7 @@ impl Identity {
             self.spare_last_administrator(&mut tx, id).await?;
         }
         self.inner.ledger.set_groups(&mut tx, id, &groups).await?;
-        let named: String = groups.join(" ").chars().take(LONGEST_DETAIL).collect();
-        let entry = self.by_operator(Event::GroupsSet, id, now).with(named);
+        let entry = self.by_operator(Event::GroupsSet, id, now).with(named(&groups));
         Ok(self.guarded_as(tx, entry, Carry::Rewrite).await?.1)
     }
 
@@ -206,13 +236,33 @@ impl Identity {
         self.entry(event, id, now).by(Actor::Operator)
     }
 
+    pub(super) fn done_by(&self, by: &By, event: Event, id: &AccountId, now: UnixMillis) -> Entry {
+        match by {
+            By::Operator => self.by_operator(event, id, now),
+            By::Administrator(doer) => self.entry(event, id, now).by(Actor::Administrator).owed_to(doer.clone()),
+        }
+    }
+
+    /// Refuses when an administrator is none any more. Looked at in the change's own transaction: two who disable each
+    /// other cannot both succeed.
+    pub(super) async fn still_may(&self, tx: &mut Tx, by: &By) -> Result<(), Refusal> {
+        let By::Administrator(id) = by else { return Ok(()) };
+        let account = self.inner.ledger.load(tx, id).await?;
+        if account.is_some_and(|account| self.administrates(&account)) { Ok(()) } else { Err(Refusal::Stale) }
+    }
+
+    /// Whether that account may administrate.
+    #[must_use]
+    pub fn administrates(&self, account: &Account) -> bool {
+        !account.disabled && account.groups.contains(&self.inner.settings.accounts.admin_group)
+    }
+
     /// Refuses when this account is the only one left that can administrate. Two such changes at once cannot both pass:
     /// writers take turns.
     pub(super) async fn spare_last_administrator(&self, tx: &mut Tx, id: &AccountId) -> Result<(), Refusal> {
         let ledger = &self.inner.ledger;
         let account = ledger.load(tx, id).await?.ok_or(Refusal::Stale)?;
-        let administrates = !account.disabled && account.groups.contains(&self.inner.settings.accounts.admin_group);
-        if administrates && ledger.administrators_beside(tx, Some(id)).await? == 0 {
+        if self.administrates(&account) && ledger.administrators_beside(tx, Some(id)).await? == 0 {
             return Err(Refusal::LastAdministrator);
         }
         Ok(())
@@ -239,7 +289,7 @@ impl Identity {
 }
 
 /// Sorted, each once.
-fn judge_groups(typed: &[String]) -> Result<Vec<String>, Refusal> {
+pub(super) fn judge_groups(typed: &[String]) -> Result<Vec<String>, Refusal> {
     let mut groups = Vec::with_capacity(typed.len());
     for group in typed {
         groups.push(fields::group(group).map_err(|message| Refusal::field("groups", message))?);
@@ -247,6 +297,11 @@ fn judge_groups(typed: &[String]) -> Result<Vec<String>, Refusal> {
     groups.sort_unstable();
     groups.dedup();
     Ok(groups)
+}
+
+/// Groups as an entry of the trail names them.
+pub(super) fn named(groups: &[String]) -> String {
+    groups.join(" ").chars().take(LONGEST_DETAIL).collect()
 }
 
 /// Characters of group names that an entry of the trail holds.

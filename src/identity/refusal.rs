@@ -36,6 +36,15 @@ pub enum Refusal {
     /// The right password, but the address is not confirmed yet.
     #[error("the e-mail address is not confirmed yet")]
     Unconfirmed,
+    /// The right password, but no administrator approved the account yet.
+    #[error("the account waits for an administrator's approval")]
+    Waiting,
+    /// Only who brings an invitation may register.
+    #[error("registration needs an invitation")]
+    InvitationOnly,
+    /// So many accounts wait for an approval that no more may.
+    #[error("too many accounts wait for an administrator's approval")]
+    Full,
     /// Registration is not open.
     #[error("registration is closed")]
     Closed,

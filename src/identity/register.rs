@@ -11,11 +11,12 @@ use super::{
     Identity, NewAccount, Refusal, Registered,
     account::{Account, AccountId},
     fields::{Faults, Person},
-    ledger::{Holder, Registration},
+    ledger::{Brought, Holder, Registration},
     names::{Email, Username},
-    throttle::Purpose,
+    people::named,
+    throttle::{Purpose, Ticket},
     token,
-    trail::Event,
+    trail::{Entry, Event},
 };
 use crate::{inbound::Client, storage::Tx, world::UnixMillis};
 
@@ -23,17 +24,48 @@ impl Identity {
     /// Registers a person. Fields are judged all at once.
     ///
     /// # Errors
-    /// [`Refusal::Closed`], [`Refusal::Fields`], [`Refusal::Throttled`], [`Refusal::Busy`], [`Refusal::Store`].
+    /// Those of [`Identity::may_register`]; [`Refusal::Fields`], [`Refusal::Throttled`], [`Refusal::Busy`].
     pub async fn register(&self, new: NewAccount, client: &Client, now: UnixMillis) -> Result<Registered, Refusal> {
-        if !self.registration_open() {
-            return Err(Refusal::Closed);
-        }
+        self.may_register().await?;
         let form = self.inner.throttle.admit(Purpose::Form, "", client, now).await?;
+        self.newcomer(new, None, form, client, now).await
+    }
+
+    /// Registers somebody who brings an invitation, which is used up only when the account is made.
+    ///
+    /// # Errors
+    /// [`Refusal::Closed`], [`Refusal::DeadLink`], [`Refusal::Fields`], [`Refusal::Throttled`], [`Refusal::Busy`],
+    /// [`Refusal::Store`].
+    pub async fn register_invited(
+        &self,
+        token: &str,
+        new: NewAccount,
+        client: &Client,
+        now: UnixMillis,
+    ) -> Result<Registered, Refusal> {
+        let (form, brought) = self.admit_invitation(token, client, now).await?;
+        self.newcomer(new, Some(brought), form, client, now).await
+    }
+
+    /// `form` counted this form, and what it brought.
+    async fn newcomer(
+        &self,
+        new: NewAccount,
+        brought: Option<Brought>,
+        form: Ticket,
+        client: &Client,
+        now: UnixMillis,
+    ) -> Result<Registered, Refusal> {
         let place = self.inner.hasher.enter()?;
+        // Who brings a link that was mailed to them proved to own that address.
+        let proven = brought.as_ref().is_some_and(|brought| brought.by_mail);
         let judged = self
             .judge_person(&place, new, async |username, email, faults| {
-                self.judge_domain(email, faults);
-                self.judge_names(username, email, faults, now).await
+                match &brought {
+                    Some(brought) => judge_bound(brought, email, faults),
+                    None => self.judge_domain(email, faults),
+                }
+                self.judge_names(username, email, proven, faults, now).await
             })
             .await;
         // An address is counted only now: mending a form is no abuse of it.
@@ -50,11 +82,12 @@ impl Identity {
         let person = admitted?;
         let hash = place.hash(&person.password, &self.inner.entropy).await?;
         drop(place);
-        if self.inner.settings.accounts.confirm_email {
-            self.register_by_mail(person, hash, now).await
+        let invitation = brought.map(|brought| brought.id);
+        let waiting = Registration { invitation, ..Registration::of(&person, hash) };
+        if self.inner.settings.accounts.confirm_email && !proven {
+            self.register_by_mail(waiting, now).await
         } else {
-            let account = self.register_at_once(person, &hash, now).await?;
-            Ok(Registered::Active(Box::new(account)))
+            self.register_at_once(&person, &waiting, proven, now).await
         }
     }
 
@@ -69,10 +102,11 @@ impl Identity {
         found.map(drop).ok_or(Refusal::DeadLink)
     }
 
-    /// Redeems a confirmation link: creates the account.
+    /// Redeems a confirmation link: creates the account, which may have to wait for an approval.
     ///
     /// # Errors
-    /// [`Refusal::DeadLink`] also when somebody else confirmed the address meanwhile; [`Refusal::Store`].
+    /// [`Refusal::DeadLink`] also when somebody else confirmed the address meanwhile, and when its invitation was used or
+    /// revoked; [`Refusal::Full`], [`Refusal::Store`].
     pub async fn confirm(&self, token: &str, now: UnixMillis) -> Result<Account, Refusal> {
         let hash = token::hash(token)?;
         let ledger = &self.inner.ledger;
@@ -84,10 +118,47 @@ impl Identity {
         if taken {
             return Err(Refusal::DeadLink);
         }
-        let account = Account { email_confirmed: true, ..blank(self.fresh_id(now)?, &waiting, now) };
-        ledger.insert(&mut tx, &account, key, &waiting.password_hash).await?;
-        ledger.drop_registrations(&mut tx, key, name).await?;
-        self.recorded(tx, self.entry(Event::Registered, &account.id, now)).await?;
+        if waiting.invitation.is_none() && !self.registration_open() {
+            // It was open when this registration began.
+            return Err(Refusal::DeadLink);
+        }
+        // The invitation was alive when the registration began, which itself lives for so long only.
+        self.make(tx, &waiting, true, now.minus(CONFIRMATION_LIVES), now).await
+    }
+
+    /// The end of every registration. An invitation that did not expire before `alive` is used up, and gives its groups;
+    /// without one the account waits where an administrator approves.
+    async fn make(
+        &self,
+        mut tx: Tx,
+        person: &Registration,
+        confirmed: bool,
+        alive: UnixMillis,
+        now: UnixMillis,
+    ) -> Result<Account, Refusal> {
+        let ledger = &self.inner.ledger;
+        let blank = blank(self.fresh_id(now)?, person, now);
+        let mut entry = self.entry(Event::Registered, &blank.id, now);
+        let mut account = Account { email_confirmed: confirmed, ..blank };
+        if let Some(invitation) = &person.invitation {
+            if !self.takes_invitations() {
+                return Err(Refusal::DeadLink);
+            }
+            let taken = ledger.take_invitation(&mut tx, invitation, &account.id, alive, now).await?;
+            let (groups, by) = taken.ok_or(Refusal::DeadLink)?;
+            entry = Entry { event: Event::Invited, ..entry }.with(named(&groups)).owed_to(by);
+            account.groups = groups;
+        } else if self.approves() {
+            self.room_to_wait(&mut tx).await?;
+            account = Account { disabled: true, waiting_since: Some(now), ..account };
+            ledger.one_more_waits(&mut tx).await?;
+        }
+        ledger.insert(&mut tx, &account, &person.email_key, &person.password_hash).await?;
+        ledger.drop_registrations(&mut tx, &person.email_key, &person.username).await?;
+        self.recorded(tx, entry).await?;
+        if account.waiting_since.is_some() {
+            self.told_of_waiting(now).await;
+        }
         Ok(account)
     }
 
@@ -107,18 +178,19 @@ impl Identity {
         &self,
         username: Option<&Username>,
         email: Option<&Email>,
+        proven: bool,
         faults: &mut Faults,
         now: UnixMillis,
     ) -> Result<(), Refusal> {
         let mut tx = self.inner.ledger.db().read().await?;
-        self.judge_names_in(&mut tx, username, email, faults, now).await
+        self.judge_names_in(&mut tx, (username, email), proven, faults, now).await
     }
 
-    pub(super) async fn judge_names_in(
+    async fn judge_names_in(
         &self,
         tx: &mut Tx,
-        username: Option<&Username>,
-        email: Option<&Email>,
+        (username, email): (Option<&Username>, Option<&Email>),
+        proven: bool,
         faults: &mut Faults,
         now: UnixMillis,
     ) -> Result<(), Refusal> {
@@ -128,8 +200,8 @@ impl Identity {
         {
             faults.fault("username", NAME_TAKEN);
         }
-        // With confirmation nobody learns this, but the owner by mail.
-        if !self.inner.settings.accounts.confirm_email
+        // With confirmation nobody learns this, but the owner: by mail, or who came by a mail.
+        if (proven || !self.inner.settings.accounts.confirm_email)
             && let Some(email) = email
             && ledger.address_holder(tx, email.key(), None, now).await?.is_some()
         {
@@ -138,26 +210,30 @@ impl Identity {
         Ok(())
     }
 
-    async fn register_at_once(&self, person: Person, hash: &str, now: UnixMillis) -> Result<Account, Refusal> {
-        let ledger = &self.inner.ledger;
-        let mut tx = ledger.db().write().await?;
+    async fn register_at_once(
+        &self,
+        person: &Person,
+        waiting: &Registration,
+        proven: bool,
+        now: UnixMillis,
+    ) -> Result<Registered, Refusal> {
+        let mut tx = self.inner.ledger.db().write().await?;
         let mut faults = Faults::default();
-        self.judge_names_in(&mut tx, Some(&person.username), Some(&person.email), &mut faults, now).await?;
+        let names = (Some(&person.username), Some(&person.email));
+        self.judge_names_in(&mut tx, names, proven, &mut faults, now).await?;
         faults.verdict()?;
-        let waiting = Registration::of(&person, String::new());
-        let account = blank(self.fresh_id(now)?, &waiting, now);
-        ledger.insert(&mut tx, &account, person.email.key(), hash).await?;
-        ledger.drop_registrations(&mut tx, person.email.key(), person.username.as_str()).await?;
-        self.recorded(tx, self.entry(Event::Registered, &account.id, now)).await?;
-        // Nothing is confirmed, but without confirmation the operator vouches.
-        Ok(Account { email_confirmed: true, ..account })
+        let account = self.make(tx, waiting, proven, now, now).await?;
+        if account.waiting_since.is_some() {
+            return Ok(Registered::Waiting);
+        }
+        // Where nothing is confirmed the operator vouches.
+        Ok(Registered::Active(Box::new(Account { email_confirmed: true, ..account })))
     }
 
-    async fn register_by_mail(&self, person: Person, hash: String, now: UnixMillis) -> Result<Registered, Refusal> {
-        let (name, key) = (person.username.as_str(), person.email.key());
+    async fn register_by_mail(&self, waiting: Registration, now: UnixMillis) -> Result<Registered, Refusal> {
+        let (name, key) = (waiting.username.as_str(), waiting.email_key.as_str());
         let token = self.fresh_token()?;
         let expires = now.plus(CONFIRMATION_LIVES);
-        let waiting = Registration::of(&person, hash);
         let ledger = &self.inner.ledger;
         let mut tx = ledger.db().write().await?;
         if ledger.name_taken(&mut tx, name, None, Some(key), now).await? {
@@ -211,7 +287,17 @@ impl Registration {
             first_name: person.first_name.clone(),
             last_name: person.last_name.clone(),
             password_hash,
+            invitation: None,
         }
+    }
+}
+
+/// Who is invited by their address registers with it.
+fn judge_bound(brought: &Brought, email: Option<&Email>, faults: &mut Faults) {
+    if let (Some(address), Some(key), Some(email)) = (&brought.email, &brought.email_key, email)
+        && email.key() != key
+    {
+        faults.fault("email", &format!("This invitation is for {address}. Use that address."));
     }
 }
 
@@ -227,6 +313,7 @@ pub(super) fn blank(id: AccountId, person: &Registration, now: UnixMillis) -> Ac
         about_me: String::new(),
         groups: Vec::new(),
         disabled: false,
+        waiting_since: None,
         chose_username: true,
         created_at: now,
         last_seen_at: None,

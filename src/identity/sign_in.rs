@@ -36,8 +36,8 @@ impl Identity {
     /// The first step: name or address, and password.
     ///
     /// # Errors
-    /// [`Refusal::Mismatch`] for wrong, unknown and disabled alike, [`Refusal::Unconfirmed`] only after the right
-    /// password, [`Refusal::Throttled`], [`Refusal::Busy`], [`Refusal::Store`].
+    /// [`Refusal::Mismatch`] for wrong, unknown and disabled alike, [`Refusal::Unconfirmed`] and
+    /// [`Refusal::Waiting`] only after the right password, [`Refusal::Throttled`], [`Refusal::Busy`], [`Refusal::Store`].
     pub async fn authenticate(
         &self,
         identifier: &str,
@@ -145,7 +145,13 @@ impl Identity {
         password: &SecretString,
     ) -> Result<Account, Refusal> {
         match self.owner(place, candidates, &normal(password)).await? {
-            Owner::Account(id, generation) => self.current(&id, generation).await,
+            Owner::Account(id, generation) => match self.account(&id).await? {
+                Some(account) if account.generation != generation => Err(Refusal::Stale),
+                // Only now, that the password was right.
+                Some(account) if account.waiting_since.is_some() => Err(Refusal::Waiting),
+                Some(account) if !account.disabled => Ok(account),
+                _ => Err(Refusal::Stale),
+            },
             Owner::Waiting => Err(Refusal::Unconfirmed),
             Owner::Nobody => Err(Refusal::Mismatch),
         }

@@ -91,9 +91,19 @@ events! {
     SetupUsed = "setup-used",
     /// The account began, by the operator.
     Added = "added",
-    /// By the operator.
+    /// The account began by an invitation; its doer made that. Detail: the groups it gave.
+    Invited = "invited",
+    /// An administrator let somebody in who waited.
+    Approved = "approved",
+    /// An administrator let somebody not in who waited: the account is gone.
+    Declined = "declined",
+    /// An administrator made an invitation. Detail: the groups it gives.
+    InvitationMade = "invitation-made",
+    /// An administrator ended one.
+    InvitationRevoked = "invitation-revoked",
+    /// By the operator or an administrator.
     Disabled = "disabled",
-    /// By the operator.
+    /// By the operator or an administrator.
     Enabled = "enabled",
     /// By its owner, or by the operator.
     Deleted = "deleted",
@@ -118,6 +128,8 @@ pub enum Actor {
     Own,
     /// The command line.
     Operator,
+    /// Another account, of an administrator.
+    Administrator,
     /// This program.
     System,
 }
@@ -129,12 +141,16 @@ impl Actor {
         match self {
             Self::Own => "self",
             Self::Operator => "operator",
+            Self::Administrator => "administrator",
             Self::System => "system",
         }
     }
 
     pub(super) fn parse(word: &str) -> Self {
-        [Self::Own, Self::Operator].into_iter().find(|actor| actor.word() == word).unwrap_or(Self::System)
+        [Self::Own, Self::Operator, Self::Administrator]
+            .into_iter()
+            .find(|actor| actor.word() == word)
+            .unwrap_or(Self::System)
     }
 }
 
@@ -148,6 +164,8 @@ pub(super) struct Entry {
     pub(super) refused: bool,
     pub(super) network: Option<IpNet>,
     pub(super) detail: Cow<'static, str>,
+    /// The administrator who did it, or who invited.
+    pub(super) doer: Option<AccountId>,
 }
 
 /// One entry, as the trail keeps it.
@@ -178,6 +196,16 @@ impl Entry {
         Self { detail: detail.into(), ..self }
     }
 
+    /// Done, or made possible, by that administrator.
+    pub(super) fn owed_to(self, doer: AccountId) -> Self {
+        Self { doer: Some(doer), ..self }
+    }
+
+    /// The account of whoever did it, when that is an administrator.
+    pub(super) fn doer(&self) -> &str {
+        self.doer.as_ref().map_or("", |doer| &doer.0)
+    }
+
     pub(super) fn result(&self) -> &'static str {
         result(self.refused)
     }
@@ -188,7 +216,8 @@ impl Entry {
 
     /// Its line of the log: once it is certain.
     pub(super) fn log(&self) {
-        line(self.event, &self.account.0, self.actor, self.refused, self.network, &self.detail);
+        let by = self.doer.as_ref().map(|doer| &*doer.0);
+        line(self.event, &self.account.0, (self.actor, by), self.refused, self.network, &self.detail);
     }
 }
 
@@ -196,13 +225,21 @@ fn result(refused: bool) -> &'static str {
     if refused { "refused" } else { "done" }
 }
 
-fn line(event: Event, account: &str, actor: Actor, refused: bool, network: Option<IpNet>, detail: &str) {
+fn line(
+    event: Event,
+    account: &str,
+    (actor, by): (Actor, Option<&str>),
+    refused: bool,
+    network: Option<IpNet>,
+    detail: &str,
+) {
     let network = network.map(tracing::field::display);
     tracing::info!(
         target: "vestibule::audit",
         event = event.word(),
         account,
         actor = actor.word(),
+        by,
         result = result(refused),
         network,
         detail,
@@ -251,7 +288,7 @@ impl Identity {
     ) {
         let network = Some(client.network());
         let Some(account) = account else {
-            return line(Event::SignInRefused, UNKNOWN, Actor::Own, true, network, why);
+            return line(Event::SignInRefused, UNKNOWN, (Actor::Own, None), true, network, why);
         };
         let entry = Entry { refused: true, network, ..self.entry(Event::SignInRefused, account, now) }.with(why);
         entry.log();
@@ -281,14 +318,14 @@ impl Identity {
 
     /// A reset link was asked for by an address that nobody has: only the log hears.
     pub(super) fn log_unknown_reset(&self, client: &Client) {
-        line(Event::ResetAsked, UNKNOWN, Actor::Own, true, Some(client.network()), "");
+        line(Event::ResetAsked, UNKNOWN, (Actor::Own, None), true, Some(client.network()), "");
     }
 
     /// An entry to write within the change's own transaction.
     pub(super) fn entry(&self, event: Event, account: &AccountId, now: UnixMillis) -> Entry {
         let account = account.clone();
         let (network, detail) = (self.network, Cow::Borrowed(""));
-        Entry { at: now, account, actor: Actor::Own, event, refused: false, network, detail }
+        Entry { at: now, account, actor: Actor::Own, event, refused: false, network, detail, doer: None }
     }
 
     /// The end of a change that guards nothing: its entry, commit.

@@ -43,7 +43,10 @@ impl Page for Confirm {
     async fn post(visit: &Visit<'_>, form: Form<Typed>) -> Outcome {
         let typed = form.into_fields();
         match visit.identity().confirm(&typed.token, visit.now).await {
-            Ok(_) => Ok(visit.to_sign_in(Done::Confirmed, &ReturnTo::root())),
+            Ok(account) => {
+                let done = if account.waiting_since.is_some() { Done::Waiting } else { Done::Confirmed };
+                Ok(visit.to_sign_in(done, &ReturnTo::root()))
+            }
             Err(Refusal::DeadLink) => Ok(dead(visit)),
             Err(other) => {
                 let back = Back::of(other, visit.now)?;

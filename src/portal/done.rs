@@ -10,6 +10,7 @@ pub(super) enum Done {
     Reset,
     Ready,
     Confirmed,
+    Waiting,
     Anew,
     Asked,
     Address,
@@ -31,14 +32,22 @@ pub(super) enum Done {
     DeviceOut,
     NoDevice,
     OthersOut,
+    Approved,
+    Declined,
+    Disabled,
+    Enabled,
+    Changed,
+    Revoked,
+    NoInvitation,
 }
 
 impl Done {
-    const ALL: [Self; 25] = [
+    const ALL: [Self; 33] = [
         Self::SignedOut,
         Self::Reset,
         Self::Ready,
         Self::Confirmed,
+        Self::Waiting,
         Self::Anew,
         Self::Asked,
         Self::Address,
@@ -60,6 +69,13 @@ impl Done {
         Self::DeviceOut,
         Self::NoDevice,
         Self::OthersOut,
+        Self::Approved,
+        Self::Declined,
+        Self::Disabled,
+        Self::Enabled,
+        Self::Changed,
+        Self::Revoked,
+        Self::NoInvitation,
     ];
 
     /// Its value in the query.
@@ -69,6 +85,7 @@ impl Done {
             Self::Reset => "reset",
             Self::Ready => "ready",
             Self::Confirmed => "confirmed",
+            Self::Waiting => "waiting",
             Self::Anew => "anew",
             Self::Asked => "asked",
             Self::Address => "address",
@@ -90,6 +107,13 @@ impl Done {
             Self::DeviceOut => "device-out",
             Self::NoDevice => "no-device",
             Self::OthersOut => "others-out",
+            Self::Approved => "approved",
+            Self::Declined => "declined",
+            Self::Disabled => "disabled",
+            Self::Enabled => "enabled",
+            Self::Changed => "changed",
+            Self::Revoked => "revoked",
+            Self::NoInvitation => "no-invitation",
         }
     }
 
@@ -105,6 +129,7 @@ impl Done {
             Self::Reset => Notice::PasswordReset,
             Self::Ready => Notice::AccountReady,
             Self::Confirmed => Notice::EmailConfirmed,
+            Self::Waiting => Notice::AwaitsApproval,
             Self::Anew => Notice::StartedAnew,
             Self::Asked => Notice::ConfirmationSent,
             Self::Address => Notice::AddressConfirmed,
@@ -126,6 +151,13 @@ impl Done {
             Self::DeviceOut => Notice::DeviceSignedOut,
             Self::NoDevice => Notice::DeviceNotThere,
             Self::OthersOut => Notice::OthersSignedOut,
+            Self::Approved => Notice::PersonApproved,
+            Self::Declined => Notice::PersonDeclined,
+            Self::Disabled => Notice::PersonDisabled,
+            Self::Enabled => Notice::PersonEnabled,
+            Self::Changed => Notice::PersonChanged,
+            Self::Revoked => Notice::InvitationRevoked,
+            Self::NoInvitation => Notice::InvitationNotThere,
         }
     }
 }

@@ -30,6 +30,7 @@ pub(super) async fn show(visit: &Visit<'_>, back: &Back) -> Outcome {
             || visit.room.identity.offers_apps()
             || visit.room.identity.offers_passkeys()
             || visit.room.identity.offers_push(),
+        administrator: visit.room.identity.administrates(&account),
         notice: Done::parse(&visit.query("done")).map(Done::notice),
         alert: back.shown_alert(),
     };

@@ -1,4 +1,7 @@
 //! `register` and `register/sent`: a new account. The page after is the same for a free and a taken address.
+//!
+//! Who brings an invitation (`?invitation=`) registers whatever holds for others, but where registration is closed. GET
+//! consumes nothing of it.
 
 use std::time::Duration;
 
@@ -11,7 +14,8 @@ use super::{
     page::{Back, Page},
     respond::Guard,
     return_to::ReturnTo,
-    stop::{Outcome, Stop},
+    stop::Outcome,
+    trouble,
     visit::{Bound, Visit},
 };
 use crate::{
@@ -22,7 +26,7 @@ use crate::{
 /// The page.
 pub(super) struct Register;
 
-/// The form of `register`, and most of `setup`'s.
+/// Most of the forms of `register` and `setup`.
 pub(super) struct Person {
     pub(super) first_name: String,
     pub(super) last_name: String,
@@ -30,6 +34,19 @@ pub(super) struct Person {
     pub(super) email: String,
     pub(super) password: SecretString,
     pub(super) password_confirm: SecretString,
+}
+
+/// The form of `register`.
+pub(super) struct Newcomer {
+    /// Empty for who comes without.
+    invitation: String,
+    person: Person,
+}
+
+impl Fields for Newcomer {
+    fn take(sent: &mut Sent) -> Self {
+        Self { invitation: sent.text("invitation"), person: Person::take(sent) }
+    }
 }
 
 impl Fields for Person {
@@ -66,44 +83,69 @@ impl Person {
 
 impl Page for Register {
     const BOUND: Bound = Bound::Flow;
-    type Fields = Person;
+    type Fields = Newcomer;
 
     async fn get(visit: &Visit<'_>) -> Outcome {
-        if !visit.room.identity.registration_open() {
-            return Err(Stop::Refused(Refusal::Closed));
-        }
-        Ok(show(visit, &Person::empty(), &Back::fresh()))
+        let typed = Newcomer { invitation: visit.query("invitation"), person: Person::empty() };
+        look(visit, typed, &Back::fresh()).await
     }
 
-    async fn post(visit: &Visit<'_>, form: Form<Person>) -> Outcome {
+    async fn post(visit: &Visit<'_>, form: Form<Newcomer>) -> Outcome {
         let typed = form.into_fields();
-        match visit.identity().register(typed.account(), &visit.view.client, visit.now).await {
+        let (identity, account, client) = (visit.identity(), typed.person.account(), &visit.view.client);
+        let registered = match typed.invitation.as_str() {
+            "" => identity.register(account, client, visit.now).await,
+            token => identity.register_invited(token, account, client, visit.now).await,
+        };
+        match registered {
             Ok(Registered::Active(_)) => Ok(visit.to_sign_in(Done::Ready, &ReturnTo::root())),
-            Ok(Registered::MailSent) => Ok(visit.to_page("register/sent")),
-            Err(refusal) => {
-                let back = Back::of(refusal, visit.now)?;
-                Ok(show(visit, &typed, &back))
-            }
+            Ok(Registered::Waiting) => Ok(visit.to_sign_in(Done::Waiting, &ReturnTo::root())),
+            Ok(Registered::MailSent) if typed.invitation.is_empty() => Ok(visit.to_page("register/sent")),
+            Ok(Registered::MailSent) => Ok(visit.to_page("register/sent?invited=1")),
+            Err(Refusal::DeadLink) => Ok(dead(visit)),
+            Err(refusal) => look(visit, typed, &Back::of(refusal, visit.now)?).await,
         }
     }
 
-    async fn again(visit: &Visit<'_>, typed: Person, back: Back) -> Outcome {
-        if !visit.room.identity.registration_open() {
-            return Err(Stop::Refused(Refusal::Closed));
+    async fn again(visit: &Visit<'_>, typed: Newcomer, back: Back) -> Outcome {
+        look(visit, typed, &back).await
+    }
+}
+
+/// The form, for who may register.
+async fn look(visit: &Visit<'_>, mut typed: Newcomer, back: &Back) -> Outcome {
+    let identity = &visit.room.identity;
+    if typed.invitation.is_empty() {
+        identity.may_register().await?;
+        return Ok(show(visit, &typed, false, back));
+    }
+    match identity.invitation(&typed.invitation, &visit.view.client, visit.now).await {
+        Ok(invited) => {
+            let bound = invited.email.is_some();
+            if let Some(email) = invited.email {
+                typed.person.email = email;
+            }
+            Ok(show(visit, &typed, bound, back))
         }
-        Ok(show(visit, &typed, &back))
+        Err(Refusal::DeadLink) => Ok(dead(visit)),
+        Err(other) => Err(other.into()),
     }
 }
 
 /// `register/sent`
 pub(super) fn sent(visit: &Visit<'_>) -> Answer {
-    let view = templates::page::RegisterSent { frame: visit.frame(), lives: LIVES };
+    // Words of a closed set: a link from elsewhere can only leave one sentence out.
+    let approved = visit.room.identity.approves() && visit.query("invited").is_empty();
+    let view = templates::page::RegisterSent { frame: visit.frame(), approved, lives: LIVES };
     visit.page(StatusCode::OK, Guard::Page, view.render())
 }
 
-fn show(visit: &Visit<'_>, typed: &Person, back: &Back) -> Answer {
+fn show(visit: &Visit<'_>, newcomer: &Newcomer, bound: bool, back: &Back) -> Answer {
+    let (token, typed) = (newcomer.invitation.as_str(), &newcomer.person);
     let view = templates::page::Register {
         frame: visit.frame(),
+        invited: (!token.is_empty()).then_some(templates::page::Invited { token, bound }),
+        approved: visit.room.identity.approves(),
         first_name: &typed.first_name,
         last_name: &typed.last_name,
         username: &typed.username,
@@ -112,7 +154,12 @@ fn show(visit: &Visit<'_>, typed: &Person, back: &Back) -> Answer {
         errors: &back.shown_errors(),
         alert: back.shown_alert(),
     };
-    back.finish(visit.page(back.status, Guard::Page, view.render()))
+    let guard = if token.is_empty() { Guard::Page } else { Guard::Token };
+    back.finish(visit.page(back.status, guard, view.render()))
+}
+
+fn dead(visit: &Visit<'_>) -> Answer {
+    trouble::dead_link(visit, templates::page::Link::Invitation)
 }
 
 /// How long a confirmation link works.

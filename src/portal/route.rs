@@ -13,12 +13,15 @@ use super::{
     email, export,
     forgotten::Forgotten,
     form::{self, Unread},
-    headless, jwks,
+    headless,
+    invitations::Invitations,
+    jwks,
     leave::Leave,
     me,
     page::{Back, Page as _},
     passkey::{self, Passkey},
     password::Password,
+    people::People,
     phone::{self, Phone},
     profile,
     push::Push,
@@ -76,6 +79,8 @@ enum Route<'p> {
     Disable,
     Sessions,
     Activity,
+    People,
+    Invitations,
     Me,
     Check,
     Jwks,
@@ -151,6 +156,8 @@ async fn answer(route: Route<'_>, visit: &Visit<'_>, body: Incoming) -> Outcome 
         Route::Disable => form_page::<Disable>(visit, body).await,
         Route::Sessions => form_page::<Sessions>(visit, body).await,
         Route::Activity => activity::get(visit).await,
+        Route::People => form_page::<People>(visit, body).await,
+        Route::Invitations => form_page::<Invitations>(visit, body).await,
         Route::Me => Ok(me::get(visit)),
         Route::Check => Ok(check::get(visit)),
         Route::Jwks => Ok(jwks::get(visit)),
@@ -233,6 +240,8 @@ impl<'p> Route<'p> {
             "second-factor/disable" => Self::Disable,
             "sessions" => Self::Sessions,
             "activity" => Self::Activity,
+            "admin/people" => Self::People,
+            "admin/invitations" => Self::Invitations,
             "jwks.json" => Self::Jwks,
             ".well-known/change-password" => Self::ChangePassword,
             _ => return None,
@@ -277,7 +286,9 @@ impl<'p> Route<'p> {
             | Self::PhoneSend
             | Self::Disable
             | Self::Sessions
-            | Self::Activity => true,
+            | Self::Activity
+            | Self::People
+            | Self::Invitations => true,
             Self::SignIn
             | Self::Verify
             | Self::VerifySend
@@ -320,11 +331,17 @@ impl<'p> Route<'p> {
         !matches!(self, Self::Me | Self::Check | Self::Jwks | Self::Asset(_))
     }
 
-    /// Links from mails and from the terminal.
+    /// Links from mails and from the terminal. The form of an invitation goes to where everybody's goes.
     fn token_in_url(self) -> bool {
         matches!(
             self,
-            Self::Confirm | Self::AddressConfirm | Self::EmailChange | Self::EmailUndo | Self::Setup | Self::Reset
+            Self::Register
+                | Self::Confirm
+                | Self::AddressConfirm
+                | Self::EmailChange
+                | Self::EmailUndo
+                | Self::Setup
+                | Self::Reset
         )
     }
 

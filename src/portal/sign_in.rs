@@ -84,6 +84,7 @@ impl Page for SignIn {
         let back = match refused {
             Refusal::Mismatch => Back::alert(StatusCode::UNAUTHORIZED, Alert::Mismatch),
             Refusal::Unconfirmed => Back::alert(StatusCode::UNAUTHORIZED, Alert::Unconfirmed),
+            Refusal::Waiting => Back::alert(StatusCode::UNAUTHORIZED, Alert::Waiting),
             other => Back::of(other, visit.now)?,
         };
         Self::again(visit, typed, back).await

@@ -1,7 +1,7 @@
 //! What ends a page early, the same way on every page: handlers use `?`, one place renders.
 
 use http::StatusCode;
-use templates::Alert;
+use templates::{Alert, page::Trouble};
 
 use super::{Problem, respond, visit::Visit};
 use crate::{
@@ -21,6 +21,9 @@ pub(super) enum Stop {
     /// Nobody is signed in (any more).
     #[error("nobody is signed in")]
     SignInFirst,
+    /// Somebody is signed in who does not administrate.
+    #[error("only administrators may do this")]
+    NotTheirs,
     /// The identity room refused, and the page has no words of its own for it.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -40,16 +43,23 @@ impl Visit<'_> {
     pub(super) fn stopped(&self, stop: Stop) -> Answer {
         let problem = match &stop {
             Stop::SignInFirst => return self.room.sign_in_first(&self.view, &self.fields),
+            Stop::NotTheirs => Problem::Forbidden {
+                name: self.live().map(|live| live.record.name.clone()).unwrap_or_default(),
+                wanted: format!("group {}", self.room.identity.admin_group()),
+            },
             Stop::Refused(refusal) => match refusal {
                 Refusal::Throttled { until } => Problem::Throttled(*until),
                 Refusal::Busy { retry_after } => Problem::Resting(seconds(*retry_after)),
                 Refusal::Store(_) | Refusal::Verify(_) => Problem::Resting(RESTING),
-                Refusal::Closed => return self.closed(),
+                Refusal::Closed => return self.unregistered(Trouble::RegistrationClosed),
+                Refusal::InvitationOnly => return self.unregistered(Trouble::InvitationOnly),
+                Refusal::Full => return self.unregistered(Trouble::RegistrationFull),
                 Refusal::Stale => return self.room.sign_in_first(&self.view, &self.fields),
                 Refusal::Internal(_) => Problem::Internal,
                 Refusal::Fields(_)
                 | Refusal::Mismatch
                 | Refusal::Unconfirmed
+                | Refusal::Waiting
                 | Refusal::DeadLink
                 | Refusal::LastAdministrator => {
                     Problem::BadRequest("Go back, check what you typed, and send it again.".into())

@@ -118,7 +118,9 @@ impl Room {
         }
         let reference = view.map_or("", |view| view.id.as_str());
         // The link that failed may still be alive: nothing of it may leave in `Referer`.
-        let token = |view: &View| view.target.query.as_deref().is_some_and(|query| query.contains("token="));
+        let token = |view: &View| {
+            view.target.query.as_deref().is_some_and(|query| query.contains("token=") || query.contains("invitation="))
+        };
         let guard = if view.is_some_and(token) { Guard::Token } else { Guard::Page };
         respond::page(status, guard, TroublePage { frame, trouble, reference }.render())
     }
@@ -210,9 +212,12 @@ impl Visit<'_> {
         self.room.unauthenticated(&self.view)
     }
 
-    /// Registration is closed.
-    pub(super) fn closed(&self) -> Answer {
-        self.room.trouble_page(Some(&self.view), StatusCode::FORBIDDEN, Trouble::RegistrationClosed)
+    /// Nobody can register, or not this way.
+    pub(super) fn unregistered(&self, trouble: Trouble<'_>) -> Answer {
+        let status = StatusCode::from_u16(trouble.status()).unwrap_or(StatusCode::FORBIDDEN);
+        let full = trouble == Trouble::RegistrationFull;
+        let answer = self.room.trouble_page(Some(&self.view), status, trouble);
+        if full { respond::retry_after(answer, FULL) } else { answer }
     }
 
     /// A body that is no form of ours.
@@ -310,6 +315,9 @@ fn detail(problem: &Problem) -> String {
         Problem::GatewayTimeout(site) => format!("{site} took too long to answer."),
     }
 }
+
+/// `Retry-After`, seconds, while too many wait for an approval: an hour.
+const FULL: u64 = 3_600;
 
 /// The one page made to be shown inside a frame: it holds a link and nothing else.
 fn framed(mut answer: Answer) -> Answer {

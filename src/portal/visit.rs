@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     assertion::Assertions,
-    identity::{Authenticated, Identity, Method, account::Account, outbox::RowId, phone, trail::Event},
+    identity::{Administration, Authenticated, Identity, Method, account::Account, outbox::RowId, phone, trail::Event},
     inbound::{View, answer::Answer},
     policy::Subject,
     session::{FlowId, Live, NotStarted, Place, Sessions},
@@ -129,6 +129,12 @@ impl<'a> Visit<'a> {
             Some(account) if !account.disabled => Ok(account),
             _ => Err(Stop::SignInFirst),
         }
+    }
+
+    /// Everybody's accounts, for an administrator; closed to everybody else, whatever the page.
+    pub(super) async fn administration(&self) -> Result<Administration, Stop> {
+        let account = self.account().await?;
+        self.room.identity.administration(&account).ok_or(Stop::NotTheirs)
     }
 
     /// The accounts, for what goes into the trail with the network it came from.

@@ -88,6 +88,8 @@ pub(crate) enum Kind {
     NewPassword(usize),
     /// A telephone number.
     Phone,
+    /// A whole number.
+    Number,
     /// A one-time code. Never redisplayed.
     Code,
     /// A recovery code. Never redisplayed.
@@ -177,7 +179,7 @@ impl<'a> Field<'a> {
         };
         let keyboard = match self.kind {
             Kind::Email => Some("email"),
-            Kind::Code => Some("numeric"),
+            Kind::Code | Kind::Number => Some("numeric"),
             _ => None,
         };
         let shortest = if let Kind::NewPassword(shortest) = self.kind { Some(shortest) } else { None };
@@ -228,6 +230,8 @@ pub(crate) struct NewAccount<'a> {
     pub last_name: &'a str,
     pub username: &'a str,
     pub email: &'a str,
+    /// It is settled: the invitation is for it.
+    pub email_fixed: bool,
     pub min_length: usize,
     pub errors: &'a [FieldError<'a>],
     pub focus: bool,
@@ -244,7 +248,8 @@ impl NewAccount<'_> {
             }
             (Field::new(Kind::Handle, "username", "Username", "username")
                 .value(self.username).hint(USERNAME_RULE).errors(errors).render())
-            (Field::new(Kind::Email, "email", "E-mail", "email").value(self.email).errors(errors).render())
+            (Field::new(Kind::Email, "email", "E-mail", "email")
+                .value(self.email).readonly(self.email_fixed).errors(errors).render())
             (new_password(["Password", "Password again"], self.min_length, errors, false))
         }
     }

@@ -7,6 +7,7 @@ pub mod confirm;
 pub mod device;
 pub mod digest;
 pub mod leaving;
+pub mod newcomers;
 pub mod reset;
 pub mod security;
 
@@ -18,6 +19,7 @@ pub use self::{
     device::NewDevice,
     digest::{Digest, Failed},
     leaving::AccountDeleted,
+    newcomers::{Approved, Invitation, NotApproved, PeopleWait},
     reset::ResetLink,
     security::{FactorOff, FactorOn, PasskeyCopied, PasswordChanged, Recovery, RecoveryCodes},
 };

@@ -8,9 +8,11 @@ pub mod demo;
 pub mod edit;
 pub mod email;
 pub mod forgotten;
+pub mod invitations;
 pub mod leave;
 pub mod passkey;
 pub mod password;
+pub mod people;
 pub mod profile;
 pub mod push;
 pub mod recovery;
@@ -33,13 +35,15 @@ pub use self::{
     edit::EditProfile,
     email::{ChangeEmail, NewEmail, UndoEmail},
     forgotten::{Forgotten, ForgottenSent},
+    invitations::{InvitationLine, InvitationMade, Invitations},
     leave::DeleteAccount,
     passkey::{EnrolPasskey, PasskeySignIn, RenamePasskey, VerifyPasskey},
     password::ChangePassword,
+    people::{DeclinePerson, People, PersonLine, Standing},
     profile::Profile,
     push::{EnrolPush, VerifyPush},
     recovery::{RecoveryCodes, VerifyRecovery},
-    register::{Register, RegisterSent},
+    register::{Invited, Register, RegisterSent},
     reset::Reset,
     second_factor::{Country, DisableFactor, EnablePhone, EnrolCode, FactorLine, SecondFactor},
     sessions::{SessionLine, Sessions, Way},

@@ -121,6 +121,22 @@ pub enum Notice<'a> {
     AccountReady,
     /// After `register/confirm`.
     EmailConfirmed,
+    /// After registering where an administrator approves.
+    AwaitsApproval,
+    /// After `admin/people`: somebody was let in.
+    PersonApproved,
+    /// After `admin/people`: somebody was not let in.
+    PersonDeclined,
+    /// After `admin/people`.
+    PersonDisabled,
+    /// After `admin/people`.
+    PersonEnabled,
+    /// After `admin/people`: it changed meanwhile.
+    PersonChanged,
+    /// After `admin/invitations`.
+    InvitationRevoked,
+    /// After `admin/invitations`: it was used or revoked meanwhile.
+    InvitationNotThere,
     /// After `profile/confirm`.
     ConfirmationSent,
     /// After `email/confirm`.
@@ -180,6 +196,14 @@ impl Notice<'_> {
                 Self::PasswordChanged => "Your password is changed. Your other devices are signed out.",
                 Self::AccountReady => "Your account is ready. Sign in to begin.",
                 Self::EmailConfirmed => "Your e-mail is confirmed and your account is ready. Sign in to begin.",
+                Self::AwaitsApproval => "Your account is made. An administrator looks at it now; a mail tells you when you can sign in.",
+                Self::PersonApproved => "They are approved and can sign in. A mail tells them.",
+                Self::PersonDeclined => "They are declined. A mail tells them.",
+                Self::PersonDisabled => "They are disabled, and signed out everywhere.",
+                Self::PersonEnabled => "They can sign in.",
+                Self::PersonChanged => "That changed meanwhile. Look again.",
+                Self::InvitationRevoked => "That invitation is revoked.",
+                Self::InvitationNotThere => "That invitation was used or revoked already.",
                 Self::ConfirmationSent => "A mail is on its way to your address. Follow its link to confirm it.",
                 Self::AddressConfirmed => "Your e-mail is confirmed.",
                 Self::EmailChangeSent => "A mail is on its way to the new address. Follow its link within a day: your e-mail changes then.",
@@ -219,6 +243,8 @@ impl Notice<'_> {
                 | Self::FactorWanted(_)
                 | Self::FellBackToCall
                 | Self::DeviceNotThere
+                | Self::PersonChanged
+                | Self::InvitationNotThere
                 | Self::FactorOff
         )
     }
@@ -231,6 +257,8 @@ pub enum Alert<'a> {
     Mismatch,
     /// The right password, but the address is not confirmed yet.
     Unconfirmed,
+    /// The right password, but no administrator approved the account yet.
+    Waiting,
     /// Too many tries until then (unix milliseconds).
     Throttled {
         /// When the next try counts.
@@ -337,6 +365,7 @@ impl Alert<'_> {
             @match self {
                 Self::Mismatch => "That name and password don't match. Check both and try again.",
                 Self::Unconfirmed => "Confirm your e-mail first: follow the link in the mail we sent you, then sign in.",
+                Self::Waiting => "Your account is waiting for an administrator's approval. A mail tells you when you can sign in.",
                 Self::Throttled { until } => { "Too many tries. Wait until " (time::minute(*until)) ", then try again." }
                 Self::Busy { retry_after } => {
                     "Many people are signing in right now. Try again in " (time::span(*retry_after)) "."

@@ -14,6 +14,14 @@ use crate::{
 pub(super) fn disable(name: &str, config: &Config) -> Result<(), Failure> {
     with(config, async |identity| {
         let account = find(&identity, name).await?;
+        if account.waiting_since.is_some() {
+            say(&format!(
+                "{} waits for approval and cannot sign in. `vestibule user delete {}` declines.",
+                account.name(),
+                account.username
+            ));
+            return Ok(());
+        }
         if account.disabled {
             say(&format!("{} is disabled already.", account.name()));
             return Ok(());
@@ -28,7 +36,11 @@ pub(super) fn enable(name: &str, config: &Config) -> Result<(), Failure> {
     with(config, async |identity| {
         let account = find(&identity, name).await?;
         identity.enable(&account.id, Clock::System.now()).await.map_err(gone)?;
-        say(&format!("{} can sign in.", account.name()));
+        say(&if account.waiting_since.is_some() {
+            format!("{} is approved and can sign in; a mail tells them.", account.name())
+        } else {
+            format!("{} can sign in.", account.name())
+        });
         Ok(())
     })
 }
@@ -37,13 +49,18 @@ pub(super) fn delete(name: &str, yes: bool, config: &Config) -> Result<(), Failu
     with(config, async |identity| {
         let account = find(&identity, name).await?;
         if !yes && password::at_a_terminal() {
+            // Also who waits for approval: the name is gone for good all the same.
             let question = format!("Delete {} for good? Type the username {}: ", account.name(), account.username);
             if password::ask_openly(&question)? != account.username {
                 return Err(Failure::new(DATA, "Nothing was deleted."));
             }
         }
         identity.delete(&account.id, Clock::System.now()).await.map_err(gone)?;
-        say(&format!("{} is deleted; their sessions end within a second.", account.name()));
+        say(&if account.waiting_since.is_some() {
+            format!("{} is declined and deleted; a mail tells them.", account.name())
+        } else {
+            format!("{} is deleted; their sessions end within a second.", account.name())
+        });
         Ok(())
     })
 }

@@ -33,7 +33,8 @@ pub(super) fn json(account: &Account) -> Value {
         "email": account.email,
         "email_confirmed": account.email_confirmed,
         "groups": account.groups,
-        "disabled": account.disabled,
+        "disabled": account.disabled && account.waiting_since.is_none(),
+        "waiting_since": account.waiting_since.map(rfc3339),
         "second_factors": factors,
         "created_at": rfc3339(account.created_at),
         "last_seen_at": account.last_seen_at.map(rfc3339),
@@ -61,7 +62,7 @@ pub(super) fn list(everyone: &[Account]) -> String {
             or_dash(account.groups.join(",")),
             or_dash(ways(account)),
             account.last_seen_at.map_or("never".into(), day),
-            if account.disabled { "disabled".into() } else { String::new() },
+            if account.disabled { standing(account).into() } else { String::new() },
         ]
     }));
     let mut widths = [0; 7];
@@ -91,9 +92,17 @@ pub(super) fn card(account: &Account) -> String {
     row("Second factor", &or_dash(ways(account)));
     row("Member since", &day(account.created_at));
     row("Last seen", &account.last_seen_at.map_or("never".into(), day));
-    row("State", if account.disabled { "disabled" } else { "active" });
+    row("State", standing(account));
     row("Id", &account.id.0);
     card.trim_end().to_owned()
+}
+
+fn standing(account: &Account) -> &'static str {
+    match (account.waiting_since, account.disabled) {
+        (Some(_), _) => "waiting for approval",
+        (None, true) => "disabled",
+        (None, false) => "active",
+    }
 }
 
 fn ways(account: &Account) -> String {

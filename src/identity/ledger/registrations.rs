@@ -19,6 +19,8 @@ pub(in crate::identity) struct Registration {
     pub(in crate::identity) first_name: String,
     pub(in crate::identity) last_name: String,
     pub(in crate::identity) password_hash: String,
+    /// The invitation it came with.
+    pub(in crate::identity) invitation: Option<String>,
 }
 
 impl Ledger {
@@ -42,6 +44,7 @@ impl Ledger {
                 .bind(&registration.password_hash)
                 .bind(now.0)
                 .bind(expires.0)
+                .bind(&registration.invitation)
         )?;
         // Dead ones leave here, so that the tables stay small without a task of their own.
         run!(tx, sqlx::query("DELETE FROM registrations WHERE expires_at <= $1").bind(now.0))?;
@@ -90,8 +93,9 @@ impl Ledger {
 }
 
 const INSERT: &str = "INSERT INTO registrations (token, username, email, email_key, first_name, last_name,
-    password_hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-const BY_TOKEN: &str = "SELECT username, email, email_key, first_name, last_name, password_hash FROM registrations
+    password_hash, created_at, expires_at, invitation) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+const BY_TOKEN: &str =
+    "SELECT username, email, email_key, first_name, last_name, password_hash, invitation FROM registrations
     WHERE token = $1 AND expires_at > $2";
 const WAITING_BY_EMAIL: &str = "SELECT password_hash FROM registrations WHERE email_key = $1 AND expires_at > $2
     ORDER BY created_at DESC LIMIT 1";

@@ -41,6 +41,7 @@ impl Ledger {
                     .bind(entry.result())
                     .bind(entry.network())
                     .bind(&*entry.detail)
+                    .bind(entry.doer())
             )?;
         }
         Ok(())
@@ -94,8 +95,8 @@ impl From<Row> for Recorded {
 }
 
 const NUMBERS: &str = "UPDATE counters SET value = value + $1 WHERE name = 'trail' RETURNING value";
-const APPEND: &str = "INSERT INTO trail (id, at, account, actor, event, result, network, detail)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+const APPEND: &str = "INSERT INTO trail (id, at, account, actor, event, result, network, detail, doer)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 const NEWEST: &str = "SELECT id, at, actor, event, result, network, detail FROM trail WHERE account = $1
     ORDER BY at DESC, id DESC LIMIT $2";
 const OLDER: &str = "SELECT id, at, actor, event, result, network, detail FROM trail WHERE account = $1

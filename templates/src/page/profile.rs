@@ -40,6 +40,8 @@ pub struct Profile<'a> {
     pub factors: &'a [FactorLine<'a>],
     /// Whether a second factor can be enabled here.
     pub factors_offered: bool,
+    /// Administrates: brings the link to everyone.
+    pub administrator: bool,
     /// What just happened.
     pub notice: Option<Notice<'a>>,
     /// Why the confirmation was not sent.
@@ -78,7 +80,10 @@ impl Profile<'_> {
                         a.button.primary href=(frame.to("second-factor")) { "Enable two-factor authentication" }
                     }
                 }
-                p.links { a href=(frame.to("profile/data")) { "Download my data" } a href=(frame.to("profile/delete")) { "Delete my account" } }
+                p.links {
+                    @if self.administrator { a href=(frame.to("admin/people")) { "People" } }
+                    a href=(frame.to("profile/data")) { "Download my data" } a href=(frame.to("profile/delete")) { "Delete my account" }
+                }
             },
         )
     }

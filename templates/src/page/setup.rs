@@ -43,6 +43,7 @@ impl Setup<'_> {
                 last_name: self.last_name,
                 username: self.username,
                 email: self.email,
+                email_fixed: false,
                 min_length: self.min_length,
                 errors: self.errors,
                 focus: self.errors.is_empty(),

@@ -18,6 +18,10 @@ pub enum Trouble<'a> {
     },
     /// 403: registration is closed.
     RegistrationClosed,
+    /// 403: only who is invited may register.
+    InvitationOnly,
+    /// 503: too many wait for an approval.
+    RegistrationFull,
     /// 404
     NotFound,
     /// 405
@@ -62,7 +66,7 @@ impl Trouble<'_> {
     pub fn status(&self) -> u16 {
         match self {
             Self::BadRequest(_) => 400,
-            Self::Forbidden { .. } | Self::RegistrationClosed => 403,
+            Self::Forbidden { .. } | Self::RegistrationClosed | Self::InvitationOnly => 403,
             Self::NotFound => 404,
             Self::Method => 405,
             Self::Timeout => 408,
@@ -72,7 +76,7 @@ impl Trouble<'_> {
             Self::HeadTooLarge => 431,
             Self::Internal => 500,
             Self::BadGateway { .. } => 502,
-            Self::Resting => 503,
+            Self::Resting | Self::RegistrationFull => 503,
             Self::GatewayTimeout { .. } => 504,
         }
     }
@@ -84,6 +88,8 @@ impl Trouble<'_> {
             Self::BadRequest(_) => "That request can't be read",
             Self::Forbidden { .. } => "This page is not for you",
             Self::RegistrationClosed => "Registration is closed",
+            Self::InvitationOnly => "You need an invitation",
+            Self::RegistrationFull => "No more registrations for now",
             Self::NotFound => "There is nothing here",
             Self::Method => "That can't be done here",
             Self::Timeout => "That took too long",
@@ -105,6 +111,8 @@ impl Trouble<'_> {
                 Self::BadRequest(advice) => p { (advice) },
                 Self::Forbidden { name, wanted } => p { (forbidden(name, wanted)) },
                 Self::RegistrationClosed => p { "Accounts here are made by the administrator. Ask them for one." },
+                Self::InvitationOnly => p { "Accounts here are made by invitation. Ask the administrator for one, then follow its link." },
+                Self::RegistrationFull => p { "Too many people wait for an administrator's approval already. Try again tomorrow." },
                 Self::NotFound => p { "Check the address, or go on from the start page." },
                 Self::Method => p { "This address doesn't take that kind of request. Go back and try again from the page before." },
                 Self::Timeout => p { "The request did not arrive in time. Check your connection and try again." },
@@ -132,7 +140,9 @@ impl Trouble<'_> {
             | Self::BadGateway { .. }
             | Self::GatewayTimeout { .. } => Some(("Try again", "".into())),
             Self::Resting => Some(("Reload", "".into())),
-            Self::RegistrationClosed => Some(("Sign in", frame.to("login").into())),
+            Self::RegistrationClosed | Self::InvitationOnly | Self::RegistrationFull => {
+                Some(("Sign in", frame.to("login").into()))
+            }
             Self::UnknownHost { .. } => frame.back.map(|back| ("Go there", back.into())),
             Self::Forbidden { name, .. } if !name.is_empty() => Some(("Back to profile", frame.to("profile").into())),
             _ => Some(("Go to the start page", frame.back.unwrap_or("/").into())),
@@ -255,6 +265,8 @@ pub enum Link {
     Reset,
     /// `setup`
     Setup,
+    /// `register?invitation=`
+    Invitation,
 }
 
 impl DeadLink<'_> {
@@ -284,6 +296,11 @@ impl DeadLink<'_> {
             Link::Reset => {
                 ("It was used, its time ran out, or a newer one took its place.", "Send a new link", "password/forgot")
             }
+            Link::Invitation => (
+                "It was used or revoked, or its time ran out. If your account is ready, sign in; else ask the administrator for a new one.",
+                "Sign in",
+                "login",
+            ),
             Link::Setup => (
                 "It was used, or a newer one took its place. The server prints one at every start until there is an administrator.",
                 "Sign in",

@@ -69,6 +69,7 @@ pub fn pages(texts: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, 
     let mut pages = entrance(texts);
     pages.extend(newcomers(texts));
     pages.extend(members(texts));
+    pages.extend(administrators(texts));
     pages.extend(guarding(texts, countries));
     pages.extend(troubles(texts));
     pages
@@ -229,10 +230,74 @@ fn entrance(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
 const OPTIONS: &str =
     r#"{"challenge":"c2VjcmV0","rpId":"localhost","allowCredentials":[],"userVerification":"required"}"#;
 
+fn administrators(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
+    let frame = Frame { person: Some(Person { name: t.called }), ..frame(t) };
+    let own = PersonLine {
+        id: t.token,
+        name: t.name,
+        username: t.username,
+        email: t.email,
+        email_confirmed: true,
+        groups: t.about,
+        standing: Standing::Active,
+        last_seen: Some(NOW - 300_000),
+        own: true,
+    };
+    let disabled =
+        PersonLine { email_confirmed: false, standing: Standing::Disabled, last_seen: None, own: false, ..own };
+    let waiting = PersonLine { standing: Standing::Waiting(NOW - 86_400_000), groups: "", ..disabled };
+    let people = People {
+        frame,
+        lines: &[own, disabled, waiting],
+        sought: t.name,
+        only_waiting: false,
+        waiting: 1,
+        after: t.username,
+        more: Some("admin/people?after=ada"),
+        now: NOW,
+        notice: Some(Notice::PersonApproved),
+        alert: None,
+    };
+    let bound =
+        InvitationLine { id: t.token, email: Some(t.email), groups: t.about, maker: t.username, expires_at: NOW };
+    let errors = [FieldError { field: "email", message: t.error }, FieldError { field: "days", message: t.error }];
+    let invitations = Invitations {
+        frame,
+        taken: true,
+        email: t.email,
+        groups: t.about,
+        days: "7",
+        lines: &[bound, InvitationLine { email: None, groups: "", ..bound }],
+        older: Some("admin/invitations?from=20"),
+        notice: None,
+        errors: &errors,
+        alert: None,
+    };
+    let made = InvitationMade { frame, link: t.token, mailed_to: None, lives: Duration::from_secs(604_800) };
+    vec![
+        ("people", people.render()),
+        (
+            "people-nobody",
+            People { lines: &[], waiting: 0, more: None, notice: None, alert: Some(Alert::Say(t.error)), ..people }
+                .render(),
+        ),
+        ("decline", DeclinePerson { frame, id: t.token, name: t.name, username: t.username, email: t.email }.render()),
+        ("invitations", invitations.render()),
+        (
+            "invitations-closed",
+            Invitations { taken: false, lines: &[], older: None, errors: &[], ..invitations }.render(),
+        ),
+        ("invitation-made", made.render()),
+        ("invitation-mailed", InvitationMade { mailed_to: Some(t.email), ..made }.render()),
+    ]
+}
+
 fn newcomers(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
     let frame = frame(t);
     let register = Register {
         frame: Frame { trying_out: Some(TryingOut::Codes), ..frame },
+        invited: None,
+        approved: false,
         first_name: "",
         last_name: "",
         username: "",
@@ -249,6 +314,11 @@ fn newcomers(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
     let lives = Duration::from_secs(600);
     vec![
         ("register", register.render()),
+        ("register-approved", Register { approved: true, ..register }.render()),
+        (
+            "register-invited",
+            Register { invited: Some(Invited { token: t.token, bound: true }), email: t.email, ..register }.render(),
+        ),
         (
             "register-errors",
             Register {
@@ -262,7 +332,7 @@ fn newcomers(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
             }
             .render(),
         ),
-        ("register-sent", RegisterSent { frame, lives }.render()),
+        ("register-sent", RegisterSent { frame, approved: true, lives }.render()),
         ("confirm", Confirm { frame, token: t.token, alert: None }.render()),
         ("confirm-address", ConfirmAddress { frame, token: t.token, alert: None }.render()),
         (
@@ -311,6 +381,7 @@ fn members(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
         now: NOW,
         factors: &[],
         factors_offered: true,
+        administrator: false,
         notice: None,
         alert: None,
     };
@@ -322,6 +393,7 @@ fn members(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
                 factors: &[factor],
                 email_confirmed: false,
                 confirm_email: Some("profile/confirm"),
+                administrator: true,
                 notice: Some(Notice::FactorOn),
                 ..profile
             }
@@ -540,6 +612,8 @@ fn troubles(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
         ("400", page(Trouble::BadRequest(t.error))),
         ("403", page(Trouble::Forbidden { name: t.called, wanted: "group staff" })),
         ("403-closed", page(Trouble::RegistrationClosed)),
+        ("403-invitation", page(Trouble::InvitationOnly)),
+        ("503-full", page(Trouble::RegistrationFull)),
         ("404", page(Trouble::NotFound)),
         ("405", page(Trouble::Method)),
         ("408", page(Trouble::Timeout)),
@@ -558,6 +632,7 @@ fn troubles(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
         ("dead-new-email", DeadLink { frame, link: Link::NewEmail }.render()),
         ("dead-undo", DeadLink { frame, link: Link::UndoEmail }.render()),
         ("dead-reset", DeadLink { frame, link: Link::Reset }.render()),
+        ("dead-invitation", DeadLink { frame, link: Link::Invitation }.render()),
         ("dead-setup", DeadLink { frame, link: Link::Setup }.render()),
         ("cookies-insecure", cookies(CookieReason::Insecure)),
         ("cookies-host", cookies(CookieReason::OtherHost { seen: t.place })),

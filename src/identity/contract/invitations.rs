@@ -1,0 +1,339 @@
+//! Invitations: who may bring them, what they give, and when they are worth nothing.
+
+use super::*;
+use crate::identity::{
+    account::AccountId,
+    trail::{Actor, Event},
+};
+
+facts!(
+    without_an_invitation_nobody_registers,
+    an_invitation_makes_one_account_even_when_raced,
+    a_raced_confirmation_uses_an_invitation_once,
+    looking_uses_nothing_up_and_dead_ones_count_against_the_network,
+    the_groups_are_the_invitations_own,
+    a_mailed_link_proves_its_address_and_is_for_it_alone,
+    the_shown_link_of_a_bound_invitation_asks_for_the_mail_all_the_same,
+    an_invitation_outlives_its_last_day_for_a_registration_that_began_in_time,
+    a_revoked_or_expired_invitation_opens_nothing,
+    an_invitation_is_worth_nothing_once_its_maker_is_no_administrator,
+    invitations_open_nothing_where_registration_is_closed,
+    an_invited_person_needs_no_approval_and_no_domain,
+    what_is_typed_for_an_invitation_is_judged,
+    open_invitations_are_listed_by_pages_and_bounded,
+    invitations_stand_in_the_database_as_hashes_only,
+    who_invited_whom_is_in_the_trail,
+);
+
+fn inviting(house: &House) -> Identity {
+    house.with(|settings| settings.accounts.registration = Registration::Invite)
+}
+
+fn inviting_by_mail(house: &House) -> Identity {
+    house.with(|settings| {
+        settings.accounts.registration = Registration::Invite;
+        settings.accounts.confirm_email = true;
+    })
+}
+
+async fn boss(house: &House, identity: &Identity) -> Administration {
+    let boss = house.administrator("boss").await;
+    identity.administration(&boss).expect("an administrator")
+}
+
+fn of_link(link: &str) -> String {
+    link.split_once("register?invitation=").expect("a link").1.to_owned()
+}
+
+/// What the link in a mail holds.
+fn of_letter(letter: &Letter) -> String {
+    let (_, rest) = letter.text.split_once("invitation=").expect("a link");
+    rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect()
+}
+
+async fn made(boss: &Administration, groups: &str, now: UnixMillis) -> String {
+    of_link(&boss.invite("", groups, "7", now).await.unwrap().link)
+}
+
+async fn register(identity: &Identity, token: &str, username: &str, now: UnixMillis) -> Result<Registered, Refusal> {
+    identity.register_invited(token, form(username), &client(), now).await
+}
+
+async fn without_an_invitation_nobody_registers(house: &House) {
+    let identity = inviting(house);
+    assert!(!identity.registration_open());
+    assert!(matches!(identity.may_register().await, Err(Refusal::InvitationOnly)));
+    let refused = identity.register(form("ada"), &client(), house.now()).await;
+    assert!(matches!(refused, Err(Refusal::InvitationOnly)), "{refused:?}");
+    for made_up in ["", "x", &"A".repeat(43), &"A".repeat(5000)] {
+        let refused = register(&identity, made_up, "ada", house.now()).await;
+        assert!(matches!(refused, Err(Refusal::DeadLink)), "{made_up}: {refused:?}");
+    }
+    assert!(identity.find("ada").await.unwrap().is_none());
+}
+
+async fn an_invitation_makes_one_account_even_when_raced(house: &House) {
+    let identity = inviting(house);
+    let token = made(&boss(house, &identity).await, "", house.now()).await;
+    let weak = NewAccount { password: "weak".into(), password_confirm: "weak".into(), ..form("ada") };
+    let refused = identity.register_invited(&token, weak, &client(), house.now()).await.unwrap_err();
+    assert_eq!(faulty_fields(&refused), ["password"]);
+    let tries = (0..8u8).map(|number| {
+        let (identity, token, now) = (identity.clone(), token.clone(), house.now());
+        tokio::spawn(async move { register(&identity, &token, &format!("ada{number}"), now).await.is_ok() })
+    });
+    let mut made = 0;
+    for outcome in tries.collect::<Vec<_>>() {
+        made += usize::from(outcome.await.unwrap());
+    }
+    assert_eq!(made, 1);
+    assert_eq!(identity.list("", 100).await.unwrap().len(), 2, "the administrator and one more");
+    assert!(matches!(identity.invitation(&token, &client(), house.now()).await, Err(Refusal::DeadLink)));
+}
+
+async fn a_raced_confirmation_uses_an_invitation_once(house: &House) {
+    let identity = inviting_by_mail(house);
+    let token = made(&boss(house, &identity).await, "staff", house.now()).await;
+    let mut links = Vec::new();
+    for name in ["ada", "eve", "bob"] {
+        assert!(matches!(register(&identity, &token, name, house.now()).await, Ok(Registered::MailSent)));
+        links.push(super::token(&house.mail().await));
+    }
+    identity.invitation(&token, &client(), house.now()).await.unwrap();
+    let tries = links.into_iter().map(|link| {
+        let (identity, now) = (identity.clone(), house.now());
+        tokio::spawn(async move { identity.confirm(&link, now).await })
+    });
+    let mut groups = Vec::new();
+    for outcome in tries.collect::<Vec<_>>() {
+        match outcome.await.unwrap() {
+            Ok(account) => groups.push(account.groups),
+            Err(refused) => assert!(matches!(refused, Refusal::DeadLink), "{refused:?}"),
+        }
+    }
+    assert_eq!(groups, [["staff"]]);
+}
+
+async fn looking_uses_nothing_up_and_dead_ones_count_against_the_network(house: &House) {
+    let identity = inviting(house);
+    let token = made(&boss(house, &identity).await, "", house.now()).await;
+    for _ in 0..300 {
+        identity.invitation(&token, &client(), house.now()).await.unwrap();
+    }
+    let mut refused = None;
+    for _ in 0..300 {
+        refused = identity.invitation(&"A".repeat(43), &client(), house.now()).await.err();
+    }
+    assert!(matches!(refused, Some(Refusal::Throttled { .. })), "{refused:?}");
+    identity.invitation(&token, &from("198.51.100.7"), house.now()).await.unwrap();
+}
+
+async fn the_groups_are_the_invitations_own(house: &House) {
+    let identity = inviting(house);
+    let token = made(&boss(house, &identity).await, " wiki, staff ,,wiki", house.now()).await;
+    let Ok(Registered::Active(ada)) = register(&identity, &token, "ada", house.now()).await else { panic!() };
+    assert_eq!(house.reload(&ada).await.groups, ["staff", "wiki"]);
+    assert!(ada.chose_username);
+}
+
+async fn a_mailed_link_proves_its_address_and_is_for_it_alone(house: &House) {
+    let identity = inviting_by_mail(house);
+    let boss = boss(house, &identity).await;
+    let invitation = boss.invite(" ADA@Example.org ", "staff", "7", house.now()).await.unwrap();
+    assert_eq!(invitation.mailed_to.as_deref(), Some("ADA@Example.org"));
+    let letter = house.mail().await;
+    assert_eq!(letter.to.to_string(), "ADA@Example.org");
+    let mailed = of_letter(&letter);
+    assert_ne!(mailed, of_link(&invitation.link), "the link that was shown proves nothing");
+    let seen = identity.invitation(&mailed, &client(), house.now()).await.unwrap();
+    assert_eq!(seen.email.as_deref(), Some("ADA@Example.org"));
+    let refused = register(&identity, &mailed, "eve", house.now()).await.unwrap_err();
+    assert_eq!(faulty_fields(&refused), ["email"]);
+    let Ok(Registered::Active(ada)) = register(&identity, &mailed, "ada", house.now()).await else { panic!() };
+    let ada = identity.account(&ada.id).await.unwrap().unwrap();
+    assert!(ada.email_confirmed);
+    house.no_mail().await;
+    let signed_in = identity.authenticate("ada@example.org", &PASSWORD.into(), &client(), house.now()).await;
+    assert!(matches!(signed_in, Ok(SignIn::Done(_))));
+    let shown = identity.invitation(&of_link(&invitation.link), &client(), house.now()).await;
+    assert!(matches!(shown, Err(Refusal::DeadLink)), "one invitation, however many links");
+}
+
+async fn the_shown_link_of_a_bound_invitation_asks_for_the_mail_all_the_same(house: &House) {
+    let identity = inviting_by_mail(house);
+    let boss = boss(house, &identity).await;
+    let invitation = boss.invite("ada@example.org", "staff", "7", house.now()).await.unwrap();
+    house.mail().await;
+    let shown = of_link(&invitation.link);
+    let refused = register(&identity, &shown, "eve", house.now()).await.unwrap_err();
+    assert_eq!(faulty_fields(&refused), ["email"]);
+    assert!(matches!(register(&identity, &shown, "ada", house.now()).await, Ok(Registered::MailSent)));
+    let link = token(&house.mail().await);
+    let ada = identity.confirm(&link, house.now()).await.unwrap();
+    assert!(ada.email_confirmed);
+    assert_eq!(ada.groups, ["staff"]);
+}
+
+async fn an_invitation_outlives_its_last_day_for_a_registration_that_began_in_time(house: &House) {
+    let identity = inviting_by_mail(house);
+    let boss = boss(house, &identity).await;
+    let token = of_link(&boss.invite("", "staff", "1", house.now()).await.unwrap().link);
+    house.later(Duration::from_hours(23));
+    register(&identity, &token, "ada", house.now()).await.unwrap();
+    let link = super::token(&house.mail().await);
+    let later = house.later(Duration::from_hours(23));
+    assert!(matches!(identity.invitation(&token, &client(), later).await, Err(Refusal::DeadLink)));
+    assert_eq!(identity.confirm(&link, later).await.unwrap().groups, ["staff"]);
+}
+
+async fn a_revoked_or_expired_invitation_opens_nothing(house: &House) {
+    let identity = inviting_by_mail(house);
+    let boss = boss(house, &identity).await;
+    let token = made(&boss, "", house.now()).await;
+    register(&identity, &token, "ada", house.now()).await.unwrap();
+    let link = super::token(&house.mail().await);
+    let open = boss.invitations(0, 10, house.now()).await.unwrap();
+    assert!(boss.revoke(&open[0].id, house.now()).await.unwrap());
+    assert!(!boss.revoke(&open[0].id, house.now()).await.unwrap());
+    assert!(matches!(register(&identity, &token, "eve", house.now()).await, Err(Refusal::DeadLink)));
+    assert!(matches!(identity.confirm(&link, house.now()).await, Err(Refusal::DeadLink)), "revoked while it waited");
+    let token = made(&boss, "", house.now()).await;
+    let later = house.later(Duration::from_hours(7 * 24));
+    assert!(matches!(register(&identity, &token, "eve", later).await, Err(Refusal::DeadLink)));
+    assert_eq!(boss.invitations(0, 10, later).await.unwrap(), []);
+}
+
+async fn an_invitation_is_worth_nothing_once_its_maker_is_no_administrator(house: &House) {
+    let identity = inviting_by_mail(house);
+    let boss = boss(house, &identity).await;
+    house.administrator("other").await;
+    let token = made(&boss, "admin", house.now()).await;
+    register(&identity, &token, "ada", house.now()).await.unwrap();
+    let link = super::token(&house.mail().await);
+    identity.disable(boss.id(), house.now()).await.unwrap();
+    assert!(matches!(identity.invitation(&token, &client(), house.now()).await, Err(Refusal::DeadLink)));
+    assert!(matches!(identity.confirm(&link, house.now()).await, Err(Refusal::DeadLink)));
+    assert!(matches!(boss.invite("", "", "7", house.now()).await, Err(Refusal::Stale)));
+    assert!(matches!(boss.revoke("any", house.now()).await, Err(Refusal::Stale)));
+    identity.enable(boss.id(), house.now()).await.unwrap();
+    identity.set_groups(boss.id(), &["staff".into()], house.now()).await.unwrap();
+    assert!(matches!(identity.confirm(&link, house.now()).await, Err(Refusal::DeadLink)));
+    let demoted = identity.account(boss.id()).await.unwrap().unwrap();
+    assert!(identity.administration(&demoted).is_none());
+}
+
+async fn invitations_open_nothing_where_registration_is_closed(house: &House) {
+    let identity = inviting_by_mail(house);
+    let token = made(&boss(house, &identity).await, "", house.now()).await;
+    register(&identity, &token, "ada", house.now()).await.unwrap();
+    let link = super::token(&house.mail().await);
+    let closed = house.with(|settings| {
+        settings.accounts.registration = Registration::Closed;
+        settings.accounts.confirm_email = true;
+    });
+    assert!(matches!(closed.invitation(&token, &client(), house.now()).await, Err(Refusal::Closed)));
+    assert!(matches!(register(&closed, &token, "eve", house.now()).await, Err(Refusal::Closed)));
+    assert!(matches!(closed.confirm(&link, house.now()).await, Err(Refusal::DeadLink)));
+    // What began while it was open to all ends with it as well.
+    house.confirming().register(form("bob"), &client(), house.now()).await.unwrap();
+    let link = super::token(&house.mail().await);
+    for mode in [&closed, &identity] {
+        assert!(matches!(mode.confirm(&link, house.now()).await, Err(Refusal::DeadLink)));
+    }
+    house.confirming().confirm(&link, house.now()).await.unwrap();
+}
+
+async fn an_invited_person_needs_no_approval_and_no_domain(house: &House) {
+    for mode in [Registration::Approve, Registration::Open] {
+        let identity = house.with(|settings| {
+            settings.accounts.registration = mode;
+            settings.accounts.registration_domains = vec!["example.net".into()];
+        });
+        let boss = match identity.find("boss").await.unwrap() {
+            Some(boss) => identity.administration(&boss).unwrap(),
+            None => boss(house, &identity).await,
+        };
+        let token = made(&boss, "staff", house.now()).await;
+        let name = format!("ada-{mode:?}").to_lowercase();
+        let Ok(Registered::Active(ada)) = register(&identity, &token, &name, house.now()).await else { panic!() };
+        assert!(house.reload(&ada).await.waiting_since.is_none());
+        assert_eq!(ada.groups, ["staff"]);
+    }
+}
+
+async fn what_is_typed_for_an_invitation_is_judged(house: &House) {
+    let identity = inviting(house);
+    let boss = boss(house, &identity).await;
+    for (email, groups, days, faulty) in [
+        ("nobody", "", "7", "email"),
+        ("BOSS@example.org", "", "7", "email"),
+        ("", "a\u{202e}b", "7", "groups"),
+        ("", &"x".repeat(65), "7", "groups"),
+        ("", &(0..21).map(|n| format!("g{n},")).collect::<String>(), "7", "groups"),
+        ("", "", "0", "days"),
+        ("", "", "31", "days"),
+        ("", "", "-1", "days"),
+        ("", "", "soon", "days"),
+        ("", "", "", "days"),
+    ] {
+        let refused = boss.invite(email, groups, days, house.now()).await.unwrap_err();
+        assert_eq!(faulty_fields(&refused), [faulty], "{email:?} {groups:?} {days:?}");
+    }
+    house.no_mail().await;
+    assert_eq!(boss.invitations(0, 10, house.now()).await.unwrap(), []);
+}
+
+async fn open_invitations_are_listed_by_pages_and_bounded(house: &House) {
+    let identity = inviting(house);
+    let boss = boss(house, &identity).await;
+    for number in 0..500 {
+        boss.invite("", &format!("g{number}"), "7", house.now()).await.unwrap();
+        if number < 3 {
+            house.later(Duration::from_secs(1));
+        }
+    }
+    let refused = boss.invite("", "", "7", house.now()).await.unwrap_err();
+    assert_eq!(faulty_fields(&refused), ["email"]);
+    let last = boss.invitations(498, 10, house.now()).await.unwrap();
+    assert_eq!(last.iter().map(|one| one.groups.join(",")).collect::<Vec<_>>(), ["g1", "g0"], "the newest first");
+    assert_eq!((last[0].maker.as_str(), last[0].email.as_deref()), ("boss", None));
+    boss.revoke(&last[0].id, house.now()).await.unwrap();
+    boss.invite("", "", "7", house.now()).await.unwrap();
+}
+
+async fn invitations_stand_in_the_database_as_hashes_only(house: &House) {
+    let identity = inviting(house);
+    let boss = boss(house, &identity).await;
+    let invitation = boss.invite("ada@example.org", "", "7", house.now()).await.unwrap();
+    let tokens = [of_link(&invitation.link), of_letter(&house.mail().await)];
+    let mut tx = house.db.read().await.unwrap();
+    let (shown, mailed): (Vec<u8>, Vec<u8>) =
+        crate::storage::on!(tx, link => sqlx::query_as("SELECT token, mailed FROM invitations").fetch_one(link))
+            .unwrap();
+    for (token, kept) in tokens.iter().zip([shown, mailed]) {
+        assert_eq!(kept, token::hash(token).unwrap());
+    }
+}
+
+async fn who_invited_whom_is_in_the_trail(house: &House) {
+    let identity = inviting(house);
+    let boss = boss(house, &identity).await;
+    let token = made(&boss, "staff", house.now()).await;
+    let Ok(Registered::Active(ada)) = register(&identity, &token, "ada", house.now()).await else { panic!() };
+    boss.disable(&ada.id, house.now()).await.unwrap();
+    let entries = identity.activity(&ada.id, None, 10).await.unwrap();
+    let seen: Vec<_> = entries.iter().map(|entry| (entry.event.unwrap(), entry.actor, entry.detail.as_str())).collect();
+    assert_eq!(seen, [(Event::Disabled, Actor::Administrator, ""), (Event::Invited, Actor::Own, "staff"),]);
+    assert_eq!(doers(house, &ada.id).await, [boss.id().0.to_string(), boss.id().0.to_string()]);
+    let entries = identity.activity(boss.id(), None, 1).await.unwrap();
+    assert_eq!((entries[0].event, entries[0].detail.as_str()), (Some(Event::InvitationMade), "staff"));
+}
+
+/// Which administrator did what happened to an account, in its order.
+pub(super) async fn doers(house: &House, id: &AccountId) -> Vec<String> {
+    let mut tx = house.db.read().await.unwrap();
+    let doers: Vec<String> = crate::storage::on!(tx, link =>
+        sqlx::query_scalar("SELECT doer FROM trail WHERE account = $1 ORDER BY id").bind(&*id.0).fetch_all(link))
+    .unwrap();
+    doers
+}
