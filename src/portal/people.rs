@@ -55,11 +55,11 @@ impl Page for People {
     type Fields = Pressed;
 
     async fn get(visit: &Visit<'_>) -> Outcome {
-        let declined = visit.query("decline");
+        let declined = plain(visit, "decline");
         if !declined.is_empty() {
             return ask_to_decline(visit, &AccountId(declined.into())).await;
         }
-        let looked = Looked { sought: visit.query("q"), state: visit.query("state"), after: visit.query("after") };
+        let looked = Looked { sought: plain(visit, "q"), state: visit.query("state"), after: plain(visit, "after") };
         show(visit, &looked, &Back::fresh()).await
     }
 
@@ -129,6 +129,11 @@ impl Looked {
         }
         path
     }
+}
+
+/// A value of the query without what no name holds: PostgreSQL takes no NUL.
+fn plain(visit: &Visit<'_>, name: &str) -> String {
+    visit.query(name).chars().filter(|c| !c.is_control()).take(LONGEST).collect()
 }
 
 fn account(id: &str) -> Option<AccountId> {
