@@ -414,6 +414,15 @@ fn registration_and_confirmation_settle_by_what_stands_around_them() {
     let guarded = load("mail.transport = \"smtp://u:p@localhost:2525\"\n", &[]).unwrap();
     let Transport::Smtp(guarded) = guarded.mail.transport else { panic!("SMTP") };
     assert_eq!(guarded.tls, SmtpTls::StartTls, "a password never travels in the open, on this machine either");
+    // Before a real site that others can reach, an administrator lets people in: no domains have to be named.
+    let public = format!(
+        "{real}portal.url = \"https://wiki.example.com\"\nmail.allow_console = true\nverify.provider = \"off\"\n"
+    );
+    for (written, settled) in [("invite", Registration::Invite), ("approve", Registration::Approve)] {
+        let config = load(&format!("{public}accounts.registration = \"{written}\""), &[]).unwrap();
+        assert_eq!(config.accounts.registration, settled);
+        assert!(config.accounts.confirm_email);
+    }
     let everyone = "allow_console = true\naccounts = { registration = \"open\", registration_domains = [\"*\"] }\n\
                     portal.url = \"https://wiki.example.com\"\n";
     let everyone = load(&format!("{everyone}{real}"), &[]).unwrap();

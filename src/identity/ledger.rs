@@ -136,7 +136,8 @@ impl Ledger {
             about_me: row.about_me,
             groups,
             disabled: row.disabled,
-            waiting_since: row.waiting_since.map(UnixMillis),
+            // Enabled by an older version, it waits no more.
+            waiting_since: row.waiting_since.filter(|_| row.disabled).map(UnixMillis),
             chose_username: row.chose_username,
             created_at: UnixMillis(row.created_at),
             last_seen_at: row.last_seen_at.map(UnixMillis),
@@ -220,6 +221,8 @@ impl Ledger {
 
     pub(super) async fn delete(&self, tx: &mut Tx, id: &AccountId) -> Result<(), StoreError> {
         run!(tx, sqlx::query("DELETE FROM links WHERE holder = $1").bind(&*id.0))?;
+        // Theirs are worth nothing any more, and the one that they came by holds their address.
+        run!(tx, sqlx::query("DELETE FROM invitations WHERE made_by = $1 OR redeemed_by = $1").bind(&*id.0))?;
         run!(tx, sqlx::query("DELETE FROM accounts WHERE id = $1").bind(&*id.0))?;
         Ok(())
     }

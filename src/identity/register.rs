@@ -82,8 +82,12 @@ impl Identity {
         let person = admitted?;
         let hash = place.hash(&person.password, &self.inner.entropy).await?;
         drop(place);
-        let invitation = brought.map(|brought| brought.id);
-        let waiting = Registration { invitation, ..Registration::of(&person, hash) };
+        let mut waiting = Registration::of(&person, hash);
+        if let Some(brought) = brought {
+            waiting.invitation = Some(brought.id);
+            // The very address that the link was mailed to: another spelling with the same key may be another mailbox.
+            waiting.email = brought.email.unwrap_or(waiting.email);
+        }
         if self.inner.settings.accounts.confirm_email && !proven {
             self.register_by_mail(waiting, now).await
         } else {

@@ -23,6 +23,7 @@ facts!(
     open_invitations_are_listed_by_pages_and_bounded,
     invitations_stand_in_the_database_as_hashes_only,
     who_invited_whom_is_in_the_trail,
+    who_leaves_takes_their_invitations_along,
 );
 
 fn inviting(house: &House) -> Identity {
@@ -149,9 +150,13 @@ async fn a_mailed_link_proves_its_address_and_is_for_it_alone(house: &House) {
     assert_eq!(seen.email.as_deref(), Some("ADA@Example.org"));
     let refused = register(&identity, &mailed, "eve", house.now()).await.unwrap_err();
     assert_eq!(faulty_fields(&refused), ["email"]);
-    let Ok(Registered::Active(ada)) = register(&identity, &mailed, "ada", house.now()).await else { panic!() };
+    let wide = NewAccount { email: "\u{ff41}da@example.org".into(), ..form("ada") };
+    let Ok(Registered::Active(ada)) = identity.register_invited(&mailed, wide, &client(), house.now()).await else {
+        panic!()
+    };
     let ada = identity.account(&ada.id).await.unwrap().unwrap();
     assert!(ada.email_confirmed);
+    assert_eq!(ada.email, "ADA@Example.org", "not another mailbox that only looks alike");
     house.no_mail().await;
     let signed_in = identity.authenticate("ada@example.org", &PASSWORD.into(), &client(), house.now()).await;
     assert!(matches!(signed_in, Ok(SignIn::Done(_))));
@@ -327,6 +332,28 @@ async fn who_invited_whom_is_in_the_trail(house: &House) {
     assert_eq!(doers(house, &ada.id).await, [boss.id().0.to_string(), boss.id().0.to_string()]);
     let entries = identity.activity(boss.id(), None, 1).await.unwrap();
     assert_eq!((entries[0].event, entries[0].detail.as_str()), (Some(Event::InvitationMade), "staff"));
+}
+
+async fn who_leaves_takes_their_invitations_along(house: &House) {
+    let identity = inviting(house);
+    let boss = boss(house, &identity).await;
+    boss.invite("ada@example.org", "", "7", house.now()).await.unwrap();
+    let mailed = of_letter(&house.mail().await);
+    let Ok(Registered::Active(ada)) = register(&identity, &mailed, "ada", house.now()).await else { panic!() };
+    made(&boss, "", house.now()).await;
+    house.administrator("other").await;
+    let kept = async || {
+        let mut tx = house.db.read().await.unwrap();
+        let kept: i64 =
+            crate::storage::on!(tx, link => sqlx::query_scalar("SELECT COUNT(*) FROM invitations").fetch_one(link))
+                .unwrap();
+        kept
+    };
+    assert_eq!(kept().await, 2);
+    identity.delete(&ada.id, house.now()).await.unwrap();
+    assert_eq!(kept().await, 1);
+    identity.delete(boss.id(), house.now()).await.unwrap();
+    assert_eq!(kept().await, 0);
 }
 
 /// Which administrator did what happened to an account, in its order.
