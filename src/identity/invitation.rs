@@ -26,6 +26,8 @@ pub struct Invitation {
     pub link: String,
     /// To whom a link of their own was mailed.
     pub mailed_to: Option<String>,
+    /// Whether who comes by `link` still has to confirm their address.
+    pub confirms: bool,
     /// How long both live.
     pub lives: Duration,
 }
@@ -144,7 +146,12 @@ impl Administration {
             identity.mail_invitation(address, &link(&mailed.text), lives)?;
         }
         identity.recorded(tx, entry).await?;
-        Ok(Invitation { link: link(&shown.text), mailed_to: address, lives })
+        Ok(Invitation {
+            link: link(&shown.text),
+            mailed_to: address,
+            confirms: identity.inner.settings.accounts.confirm_email,
+            lives,
+        })
     }
 
     /// Invitations that can be used, the newest first.

@@ -91,6 +91,7 @@ fn made_page(visit: &Visit<'_>, made: &Invitation) -> crate::inbound::answer::An
         frame: visit.frame(),
         link: &made.link,
         mailed_to: made.mailed_to.as_deref(),
+        confirms: made.confirms,
         lives: made.lives,
     };
     visit.page(StatusCode::OK, Guard::Page, view.render())

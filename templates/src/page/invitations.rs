@@ -123,6 +123,8 @@ pub struct InvitationMade<'a> {
     pub link: &'a str,
     /// To whom a link was mailed.
     pub mailed_to: Option<&'a str>,
+    /// Whether addresses are confirmed: who comes by this link has not proved theirs.
+    pub confirms: bool,
     /// How long it works.
     pub lives: Duration,
 }
@@ -139,7 +141,11 @@ impl InvitationMade<'_> {
                 h1 { "Invitation made" }
                 @if let Some(email) = self.mailed_to {
                     p { "A link is on its way to " strong { (email) } ". It works once, for " (lives) "." }
-                    p { "If that mail gets lost, pass on this link instead. It is shown this once, and asks for one more mail to confirm the address." }
+                    p {
+                        "If that mail gets lost, pass on this link instead. It is shown this once"
+                        @if self.confirms { ", and asks for one more mail to confirm the address" }
+                        "."
+                    }
                 } @else {
                     p { "Pass this link on to the one person it is for. It works once, for " (lives) ", and is shown this once." }
                 }

@@ -68,7 +68,7 @@ impl PersonLine<'_> {
                         Standing::Disabled => button.plain type="submit" name="enable" value=(self.id) { "Enable" (of_whom) },
                         Standing::Waiting(_) => {
                             button.plain type="submit" name="enable" value=(self.id) { "Approve" (of_whom) }
-                            " " a href=(frame.to(&format!("admin/people?decline={}", form::query_value(self.id)))) { "Decline" (of_whom) }
+                            " · " a href=(frame.to(&format!("admin/people?decline={}", form::query_value(self.id)))) { "Decline" (of_whom) }
                         }
                     }
                 }
@@ -83,7 +83,8 @@ impl PersonLine<'_> {
 pub struct People<'a> {
     /// The frame.
     pub frame: Frame<'a>,
-    /// A page of them, in the order of their usernames; at most [`People::A_PAGE`].
+    /// A page of them, in the order of their usernames; at most [`People::A_PAGE`], or the page grows too
+    /// heavy.
     pub lines: &'a [PersonLine<'a>],
     /// What was searched for.
     pub sought: &'a str,
@@ -105,7 +106,7 @@ pub struct People<'a> {
 
 impl People<'_> {
     /// People on one page.
-    pub const A_PAGE: usize = 50;
+    pub const A_PAGE: usize = 25;
 
     /// The page.
     #[must_use]

@@ -246,6 +246,7 @@ fn administrators(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
     let disabled =
         PersonLine { email_confirmed: false, standing: Standing::Disabled, last_seen: None, own: false, ..own };
     let waiting = PersonLine { standing: Standing::Waiting(NOW - 86_400_000), groups: "", ..disabled };
+    let whole = PersonLine { id: "0197a0c4-5d1e-7cc3-98a4-1f5f0f7c0a11", groups: t.about, ..waiting };
     let people = People {
         frame,
         lines: &[own, disabled, waiting],
@@ -273,9 +274,11 @@ fn administrators(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
         errors: &errors,
         alert: None,
     };
-    let made = InvitationMade { frame, link: t.token, mailed_to: None, lives: Duration::from_secs(604_800) };
+    let made =
+        InvitationMade { frame, link: t.token, mailed_to: None, confirms: true, lives: Duration::from_secs(604_800) };
     vec![
         ("people", people.render()),
+        ("people-full", People { lines: &[whole; People::A_PAGE], ..people }.render()),
         (
             "people-nobody",
             People { lines: &[], waiting: 0, more: None, notice: None, alert: Some(Alert::Say(t.error)), ..people }
