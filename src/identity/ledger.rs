@@ -8,6 +8,7 @@ mod invitations;
 mod links;
 mod names;
 mod passkeys;
+mod people;
 mod recovery;
 mod registrations;
 mod trail;
@@ -28,6 +29,7 @@ pub(super) use self::{
     links::Purpose,
     names::Credentials,
     passkeys::{PasskeyRow, PasskeyUse},
+    people::Sought,
     registrations::Registration,
 };
 
@@ -49,15 +51,6 @@ pub(super) enum Carry<'a> {
     Keep(Option<&'a str>),
     /// Sessions learn the account as it stands.
     Rewrite,
-}
-
-/// Which accounts a page of them holds.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Sought<'a> {
-    /// How username, address, name or family name begin. SQLite folds only ASCII, so as it was typed will do, too.
-    pub(super) text: &'a str,
-    /// Only those that wait for an approval.
-    pub(super) waiting: bool,
 }
 
 #[derive(sqlx::FromRow)]
@@ -100,25 +93,6 @@ impl Ledger {
             Some(row) => Ok(Some(self.complete(tx, row).await?)),
             None => Ok(None),
         }
-    }
-
-    /// Accounts in the order of their usernames, after the one named; of these, those that fit.
-    pub(super) async fn page(
-        &self,
-        tx: &mut Tx,
-        sought: &Sought<'_>,
-        after: &str,
-        limit: i64,
-    ) -> Result<Vec<Account>, StoreError> {
-        let beginning = |text: &str| format!("{}%", text.replace('!', "!!").replace('%', "!%").replace('_', "!_"));
-        let (folded, typed) = (beginning(&sought.text.to_lowercase()), beginning(sought.text));
-        let rows = on!(tx, link => sqlx::query_as::<_, AccountRow>(PAGE)
-            .bind(after).bind(limit).bind(&folded).bind(&typed).bind(sought.waiting).fetch_all(link))?;
-        let mut accounts = Vec::with_capacity(rows.len());
-        for row in rows {
-            accounts.push(self.complete(tx, row).await?);
-        }
-        Ok(accounts)
     }
 
     async fn complete(&self, tx: &mut Tx, row: AccountRow) -> Result<Account, StoreError> {
@@ -382,13 +356,6 @@ impl TryFrom<FactorRow> for Factor {
 const ACCOUNT: &str =
     "SELECT id, username, email, email_confirmed, first_name, last_name, about_me, disabled, waiting_since,
     chose_username, generation, created_at, last_seen_at, asked_first FROM accounts WHERE id = $1";
-const PAGE: &str =
-    "SELECT id, username, email, email_confirmed, first_name, last_name, about_me, disabled, waiting_since,
-    chose_username, generation, created_at, last_seen_at, asked_first FROM accounts WHERE username > $1
-    AND (username LIKE $3 ESCAPE '!' OR email_key LIKE $3 ESCAPE '!' OR LOWER(email) LIKE $3 ESCAPE '!'
-        OR LOWER(first_name || ' ' || last_name) LIKE $3 ESCAPE '!' OR LOWER(last_name) LIKE $3 ESCAPE '!'
-        OR first_name || ' ' || last_name LIKE $4 ESCAPE '!' OR last_name LIKE $4 ESCAPE '!')
-    AND (NOT $5 OR waiting_since IS NOT NULL) ORDER BY username LIMIT $2";
 const GROUPS: &str = "SELECT group_name FROM account_groups WHERE account = $1";
 const FACTORS: &str = "SELECT id, kind, since FROM factors WHERE account = $1 ORDER BY since, id";
 const COUNT_FACTORS: &str = "SELECT COUNT(*) FROM factors WHERE account = $1";

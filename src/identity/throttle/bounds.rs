@@ -25,7 +25,8 @@ pub enum Purpose {
     Confirm,
     /// Asking for a link that changes an account's address (subject: the account's id, and the new address's key).
     Change,
-    /// Sending a registration that has to be mended: it costs an estimate, and may tell of a name (no subject).
+    /// Sending a registration that has to be mended: it costs an estimate, and may tell of a name (no subject). Also
+    /// bringing an invitation that is none.
     Form,
     /// Having a code sent to a number nobody proved to have yet (subject: the number), whichever account asks. A network
     /// is bound by how many different numbers it asks for.

@@ -92,8 +92,8 @@ impl NotApproved<'_> {
             )],
             link: ("Where it was", self.login),
             after: vec![
-                "If you think this is a mistake, ask the administrator. If this wasn't you, there is nothing to do."
-                    .to_owned(),
+                "If you think this is a mistake, ask the administrator.".to_owned(),
+                "If this wasn't you, there is nothing to do.".to_owned(),
             ],
         }
         .body()

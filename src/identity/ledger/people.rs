@@ -1,0 +1,45 @@
+//! Accounts by pages, and those that fit what is sought.
+
+use super::{AccountRow, Ledger};
+use crate::{
+    identity::account::Account,
+    storage::{StoreError, Tx, on},
+};
+
+/// Which accounts a page of them holds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::identity) struct Sought<'a> {
+    /// How username, address, name or family name begin. SQLite folds only ASCII, so as it was typed will do, too.
+    pub(in crate::identity) text: &'a str,
+    /// Only those that wait for an approval.
+    pub(in crate::identity) waiting: bool,
+}
+
+impl Ledger {
+    /// Accounts in the order of their usernames, after the one named; of these, those that fit.
+    pub(in crate::identity) async fn page(
+        &self,
+        tx: &mut Tx,
+        sought: &Sought<'_>,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<Account>, StoreError> {
+        let beginning = |text: &str| format!("{}%", text.replace('!', "!!").replace('%', "!%").replace('_', "!_"));
+        let (folded, typed) = (beginning(&sought.text.to_lowercase()), beginning(sought.text));
+        let rows = on!(tx, link => sqlx::query_as::<_, AccountRow>(PAGE)
+            .bind(after).bind(limit).bind(&folded).bind(&typed).bind(sought.waiting).fetch_all(link))?;
+        let mut accounts = Vec::with_capacity(rows.len());
+        for row in rows {
+            accounts.push(self.complete(tx, row).await?);
+        }
+        Ok(accounts)
+    }
+}
+
+const PAGE: &str =
+    "SELECT id, username, email, email_confirmed, first_name, last_name, about_me, disabled, waiting_since,
+    chose_username, generation, created_at, last_seen_at, asked_first FROM accounts WHERE username > $1
+    AND (username LIKE $3 ESCAPE '!' OR email_key LIKE $3 ESCAPE '!' OR LOWER(email) LIKE $3 ESCAPE '!'
+        OR LOWER(first_name || ' ' || last_name) LIKE $3 ESCAPE '!' OR LOWER(last_name) LIKE $3 ESCAPE '!'
+        OR first_name || ' ' || last_name LIKE $4 ESCAPE '!' OR last_name LIKE $4 ESCAPE '!')
+    AND (NOT $5 OR waiting_since IS NOT NULL) ORDER BY username LIMIT $2";
