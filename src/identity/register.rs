@@ -61,11 +61,15 @@ impl Identity {
         let proven = brought.as_ref().is_some_and(|brought| brought.by_mail);
         let judged = self
             .judge_person(&place, new, async |username, email, faults| {
-                match &brought {
+                let fits = match &brought {
                     Some(brought) => judge_bound(brought, email, faults),
-                    None => self.judge_domain(email, faults),
-                }
-                self.judge_names(username, email, proven, faults, now).await
+                    None => {
+                        self.judge_domain(email, faults);
+                        true
+                    }
+                };
+                // Of another address than theirs they proved nothing, and hear nothing.
+                self.judge_names(username, email, proven && fits, faults, now).await
             })
             .await;
         // An address is counted only now: mending a form is no abuse of it.
@@ -296,12 +300,14 @@ impl Registration {
     }
 }
 
-/// Who is invited by their address registers with it.
-fn judge_bound(brought: &Brought, email: Option<&Email>, faults: &mut Faults) {
-    if let (Some(address), Some(key), Some(email)) = (&brought.email, &brought.email_key, email)
-        && email.key() != key
-    {
-        faults.fault("email", &format!("This invitation is for {address}. Use that address."));
+/// Who is invited by their address registers with it. Answers whether they do.
+fn judge_bound(brought: &Brought, email: Option<&Email>, faults: &mut Faults) -> bool {
+    match (&brought.email, &brought.email_key, email) {
+        (Some(address), Some(key), Some(email)) if email.key() != key => {
+            faults.fault("email", &format!("This invitation is for {address}. Use that address."));
+            false
+        }
+        _ => true,
     }
 }
 

@@ -150,6 +150,9 @@ async fn a_mailed_link_proves_its_address_and_is_for_it_alone(house: &House) {
     assert_eq!(seen.email.as_deref(), Some("ADA@Example.org"));
     let refused = register(&identity, &mailed, "eve", house.now()).await.unwrap_err();
     assert_eq!(faulty_fields(&refused), ["email"]);
+    let other = NewAccount { email: "boss@example.org".into(), ..form("eve") };
+    let refused = identity.register_invited(&mailed, other, &client(), house.now()).await.unwrap_err();
+    assert_eq!(faulty_fields(&refused), ["email"], "nothing is said of whether that address is somebody's");
     let wide = NewAccount { email: "\u{ff41}da@example.org".into(), ..form("ada") };
     let Ok(Registered::Active(ada)) = identity.register_invited(&mailed, wide, &client(), house.now()).await else {
         panic!()
