@@ -5,6 +5,7 @@
 
 pub mod answer;
 mod authority;
+pub mod bearer;
 mod client;
 mod device;
 mod fetch;
@@ -125,10 +126,20 @@ pub struct View {
 }
 
 impl View {
-    /// What kind of answer the asker can use.
+    /// Whether a token of ours was shown ([`bearer::brought`] reads it).
+    #[must_use]
+    pub fn shows_token(&self) -> bool {
+        self.asks.token
+    }
+
+    /// What kind of answer the asker can use. Whoever shows a token is a program.
     #[must_use]
     pub fn wants(&self) -> Wants {
-        if self.upgrade.is_some() { Wants::Program } else { fetch::wants(&self.method, &self.fetch, &self.asks) }
+        if self.upgrade.is_some() || self.asks.token {
+            Wants::Program
+        } else {
+            fetch::wants(&self.method, &self.fetch, &self.asks)
+        }
     }
 }
 
@@ -238,6 +249,16 @@ pub enum Wants {
     FormPost,
     /// Everything else: JSON 401.
     Program,
+}
+
+impl Fetch {
+    /// Whether a browser says that a page of another site sent this, and it is no visit by a link: what a cookie with
+    /// `SameSite=Lax` does not travel with.
+    #[must_use]
+    pub fn from_another_site(&self) -> bool {
+        self.site.as_deref().is_some_and(|site| !matches!(site, "same-origin" | "same-site" | "none"))
+            && !(self.mode.as_deref() == Some("navigate") && self.dest.as_deref() == Some("document"))
+    }
 }
 
 /// Fetch metadata and `Origin`, parsed leniently: `None` when not sent.

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::{Fetch, Wants, framing::members};
+use super::{Fetch, Wants, bearer, framing::members};
 
 /// What a refusal is made after; most requests are not refused, so it is read only then.
 #[derive(Clone, Debug, Default)]
 pub struct Asks {
+    /// A token of ours was shown.
+    pub(super) token: bool,
     upgrade: bool,
     /// `X-Requested-With` was sent.
     by_script: bool,
@@ -27,6 +29,9 @@ pub(super) fn of(fields: &HeaderMap) -> (Fetch, Asks) {
             "sec-fetch-mode" => fetch.mode = one(fields, name),
             "sec-fetch-dest" => fetch.dest = one(fields, name),
             "origin" => fetch.origin = one(fields, name),
+            "authorization" | "vestibule-token" => {
+                asks.token |= fields.get_all(name).iter().any(|line| bearer::is_ours(name, line));
+            }
             "upgrade" => asks.upgrade = true,
             "x-requested-with" => asks.by_script = true,
             "content-type" => asks.content_type = fields.get(name).cloned(),

@@ -5,10 +5,12 @@
 
 use std::borrow::Cow;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
-use crate::{config::identity::IdentityFields, inbound::Written};
+use crate::{
+    config::identity::IdentityFields,
+    inbound::{Written, bearer},
+};
 
 /// Where fields are put: a map, or the very bytes that are sent.
 pub(super) trait Sink {
@@ -81,7 +83,7 @@ impl Names {
                 || self.stays(name)
                 || named.contains(name)
                 || (*name == header::EXPECT && value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
-                || (*name == header::AUTHORIZATION && is_our_token(value));
+                || (*name == header::AUTHORIZATION && bearer::is_ours(name, value));
             if !stays {
                 sink.put(name, value);
             }
@@ -202,21 +204,6 @@ pub(super) fn trailers(received: &HeaderMap) -> bool {
     })
 }
 
-/// `Bearer vst_…`, or Basic with such a token as password: only values beginning `vst_` are ours.
-fn is_our_token(value: &HeaderValue) -> bool {
-    let value = value.as_bytes();
-    let Some(space) = value.iter().position(|&byte| byte == b' ') else { return false };
-    let (scheme, rest) = value.split_at(space);
-    let rest = rest.trim_ascii();
-    if scheme.eq_ignore_ascii_case(b"bearer") {
-        return rest.starts_with(TOKEN);
-    }
-    scheme.eq_ignore_ascii_case(b"basic")
-        && STANDARD.decode(rest).is_ok_and(|pair| {
-            pair.iter().position(|&byte| byte == b':').is_some_and(|colon| pair[colon + 1..].starts_with(TOKEN))
-        })
-}
-
 /// The name as a lenient upstream may read it. `HeaderName` is lower case already.
 fn fold(name: &str) -> Cow<'_, str> {
     if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
@@ -226,10 +213,9 @@ fn fold(name: &str) -> Cow<'_, str> {
     }
 }
 
-const TOKEN: &[u8] = b"vst_";
-
 #[cfg(test)]
 mod tests {
+    use base64::{Engine, engine::general_purpose::STANDARD};
     use proptest::prelude::*;
 
     use super::*;
