@@ -4,7 +4,7 @@
 //! and unreachable are three answers. OWASP Session Management Cheat Sheet; NIST SP 800-63B-4 §5.
 //!
 //! [`Sessions`] is the one door: `resume` reads (`resume.rs`), `start`, `rotate`, `end` change (`change.rs`), `list` and
-//! `end_of` are for their owner (`list.rs`), `ended` lets tunnels end with their session (`watch.rs`), flow cookies and form tokens guard forms (`flow.rs`), and
+//! `end_of` are for their owner (`list.rs`), `ended` lets tunnels end with their session (`watch.rs`), `resume_token` honours access tokens (`token.rs`), flow cookies and form tokens guard forms (`flow.rs`), and
 //! `outbox.rs` carries account changes here. Every question to the store runs in a task of its own on the service
 //! runtime, so that a client that goes away breaks nothing off.
 
@@ -28,6 +28,7 @@ mod redis;
 mod resume;
 mod scripts;
 mod store;
+mod token;
 mod told;
 mod tracking;
 mod upkeep;
@@ -48,7 +49,9 @@ use std::sync::{
 use http::{HeaderMap, HeaderValue};
 use tokio::runtime::Handle;
 
-use self::{activity::Activity, cookie::Cookies, memo::Memo, near::Near, outbox::Progress, watch::Watch};
+use self::{
+    activity::Activity, cookie::Cookies, memo::Memo, near::Near, outbox::Progress, token::Tokens, watch::Watch,
+};
 pub use self::{
     change::NotStarted,
     cookie::HOPS,
@@ -61,6 +64,7 @@ pub use self::{
     redis::Redis,
     resume::Resumed,
     store::{NotOpened, Store},
+    token::Minted,
 };
 pub use crate::storage::redis::Unreachable;
 use crate::{
@@ -86,6 +90,7 @@ struct Shared {
     activity: Activity,
     watch: Watch,
     progress: Progress,
+    tokens: Tokens,
     service: Handle,
     clock: Clock,
     entropy: Entropy,
@@ -118,6 +123,7 @@ impl Sessions {
             activity: Activity::default(),
             watch: Watch::default(),
             progress: Progress::default(),
+            tokens: Tokens::default(),
             service,
             clock,
             entropy,

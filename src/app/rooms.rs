@@ -66,6 +66,7 @@ impl Rooms {
             clock.clone(),
             entropy.clone(),
         );
+        sessions.honour_tokens(identity.clone());
         service.spawn(keeping);
         let portal = Portal::new(
             portal_settings(config),

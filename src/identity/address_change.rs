@@ -116,7 +116,7 @@ impl Identity {
     }
 
     /// Redeems such a link: the account has its old address again, later changes and their links are worth nothing, every
-    /// session, the password, recovery codes and factors not older than a week before the change end, and a link to a new password goes to the old address. Signs nobody in.
+    /// session, the password, recovery codes, access tokens and factors not older than a week before the change end, and a link to a new password goes to the old address. Signs nobody in.
     ///
     /// # Errors
     /// [`Refusal::DeadLink`], [`Refusal::Store`].
@@ -135,6 +135,7 @@ impl Identity {
             ledger.remove_factor(&mut tx, id, &factor.id).await?;
         }
         ledger.drop_recovery_codes(&mut tx, id).await?;
+        ledger.drop_tokens(&mut tx, id).await?;
         ledger.put_link(&mut tx, Purpose::Reset, &id.0, &reset.hash, now, now.plus(RESET_LIVES)).await?;
         let (owner, row) = self.guarded_as(tx, self.entry(Event::EmailChangeUndone, id, now), Carry::End).await?;
         for factor in before.factors.iter().filter(late) {

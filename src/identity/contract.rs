@@ -1,5 +1,6 @@
 //! One list of facts, run on SQLite and on PostgreSQL.
 
+mod access_tokens;
 mod approval;
 mod changes;
 mod devices;

@@ -1,6 +1,8 @@
 //! Everything that is kept of an account, for its owner to take along. No secrets, no hashes, nothing of other people.
 
-use super::{Identity, PasskeyLine, Refusal, account::Account, account::AccountId, trail::Recorded};
+use super::{
+    Identity, PasskeyLine, Refusal, access_token::AccessToken, account::Account, account::AccountId, trail::Recorded,
+};
 use crate::world::UnixMillis;
 
 /// What the accounts database knows of somebody. (Sessions are elsewhere.)
@@ -14,6 +16,8 @@ pub struct Export {
     pub passkeys: Vec<PasskeyLine>,
     /// Recovery codes not used yet.
     pub recovery_codes: u32,
+    /// Access tokens, without their values.
+    pub tokens: Vec<AccessToken>,
     /// Browsers that signed in, the last one first.
     pub devices: Vec<KnownDevice>,
     /// What happened to it, the newest first; at most [`Export::MOST`] entries.
@@ -43,7 +47,7 @@ impl Identity {
     ///
     /// # Errors
     /// [`Refusal::Stale`] when the account is gone or disabled, [`Refusal::Store`].
-    pub async fn export(&self, id: &AccountId) -> Result<Export, Refusal> {
+    pub async fn export(&self, id: &AccountId, now: UnixMillis) -> Result<Export, Refusal> {
         let ledger = &self.inner.ledger;
         let passkeys = self.passkeys(id).await?;
         let recovery_codes = self.recovery_codes_left(id).await?;
@@ -52,6 +56,7 @@ impl Identity {
         let account = ledger.load(&mut tx, id).await?.filter(|owner| !owner.disabled).ok_or(Refusal::Stale)?;
         let former_usernames = ledger.former_names(&mut tx, id, &account.username).await?;
         let devices = ledger.devices(&mut tx, id).await?;
-        Ok(Export { account, former_usernames, passkeys, recovery_codes, devices, activity })
+        let tokens = ledger.tokens(&mut tx, id, now).await?;
+        Ok(Export { account, former_usernames, passkeys, recovery_codes, tokens, devices, activity })
     }
 }

@@ -88,7 +88,7 @@ pub(super) fn name(typed: &str, what: &str) -> Result<String, String> {
 }
 
 /// Whether mail programs and pages might make a link of it: strangers choose names, and others read them.
-fn is_address(name: &str) -> bool {
+pub(super) fn is_address(name: &str) -> bool {
     // NFKC: the wide forms of these characters are read as the plain ones.
     let plain = name.nfkc().collect::<String>().to_lowercase();
     plain.contains(['/', '\\', '@']) || plain.contains("www.")
@@ -105,6 +105,17 @@ pub(super) fn about_me(typed: &str) -> Result<String, String> {
         return Err("Use visible characters only.".into());
     }
     Ok(text)
+}
+
+/// What an access token is called: 1–60 code points, one line, spaces as one.
+pub(super) fn token_name(typed: &str) -> Result<String, String> {
+    let name = typed.split_whitespace().collect::<Vec<_>>().join(" ").nfc().collect::<String>();
+    match name.chars().count() {
+        0 => Err("Give it a name, by which you will know it again.".into()),
+        1..=LONGEST_TOKEN_NAME if !name.chars().any(unseen) => Ok(name),
+        1..=LONGEST_TOKEN_NAME => Err("Use visible characters only.".into()),
+        _ => Err(format!("Use at most {LONGEST_TOKEN_NAME} characters.")),
+    }
 }
 
 /// A group: 1–64 code points, no comma (they travel comma-separated), no spaces around.
@@ -124,6 +135,7 @@ fn unseen(c: char) -> bool {
 
 const LONGEST_NAME: usize = 64;
 const LONGEST_ABOUT: usize = 140;
+const LONGEST_TOKEN_NAME: usize = 60;
 
 #[cfg(test)]
 mod tests {

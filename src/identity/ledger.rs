@@ -2,6 +2,7 @@
 //!
 //! A change that guards an account is one transaction: read, judge, write, [`Ledger::post`], commit.
 
+mod access_tokens;
 mod changes;
 mod devices;
 mod invitations;
@@ -51,6 +52,8 @@ pub(super) enum Carry<'a> {
     Keep(Option<&'a str>),
     /// Sessions learn the account as it stands.
     Rewrite,
+    /// One access token ends, by its public name.
+    EndToken(&'a str),
 }
 
 #[derive(sqlx::FromRow)]
@@ -308,8 +311,9 @@ impl Ledger {
             Carry::End | Carry::Keep(None) => ("end", None),
             Carry::Keep(Some(sid)) => ("end-others", Some(sid)),
             Carry::Rewrite => ("rewrite", None),
+            Carry::EndToken(token) => ("end-token", Some(token)),
         };
-        if effect != "rewrite" {
+        if matches!(carry, Carry::End | Carry::Keep(_)) {
             // Somebody may have asked for a new address who has no business here any more.
             self.drop_asked(tx, &id.0).await?;
         }

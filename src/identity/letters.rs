@@ -28,8 +28,8 @@ impl Identity {
         }
     }
 
-    /// After a change or reset of the password.
-    pub(super) fn tell_password_changed(&self, account: &Account, now: UnixMillis) {
+    /// After a change or reset of the password; `tokens`: access tokens ended with it.
+    pub(super) fn tell_password_changed(&self, account: &Account, tokens: bool, now: UnixMillis) {
         let settings = &self.inner.settings;
         let masked: Vec<_> = account.factors.iter().map(|factor| account.masked(&factor.kind)).collect();
         let still_on = account.factors.iter().zip(&masked);
@@ -38,6 +38,7 @@ impl Identity {
         let body = words::PasswordChanged {
             site_name: &settings.portal.name,
             first_name: account.greeted(),
+            tokens,
             at: now.0,
             forgot: &settings.link("password/forgot"),
             still_on: &still_on,

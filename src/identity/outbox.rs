@@ -27,10 +27,12 @@ pub struct Row {
 /// What a change means for an account's sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// End them all (disable, delete, reset).
+    /// End them all, access tokens too (disable, delete, reset).
     End,
-    /// End all but this one (`sid`), which is rewritten (password change, factor change in the portal).
+    /// End all sessions but this one (`sid`), which is rewritten (password change, factor change in the portal). Access tokens stay.
     EndOthers(String),
+    /// End what one access token, by its public name, is known by (revoked).
+    EndToken(String),
     /// Keep them, with names, e-mail and groups as they are now (boxed: the account as it stands).
     Rewrite(Box<Account>),
 }
@@ -48,6 +50,7 @@ impl Identity {
             let account = AccountId(account.into());
             let effect = match (effect.as_str(), sid) {
                 ("end-others", Some(sid)) => Effect::EndOthers(sid),
+                ("end-token", Some(token)) => Effect::EndToken(token),
                 // As it stands when drained: a later change must not be undone by an earlier row.
                 ("rewrite", _) => match ledger.load(&mut tx, &account).await {
                     Ok(Some(account)) if !account.disabled => Effect::Rewrite(Box::new(account)),

@@ -112,7 +112,7 @@ impl Identity {
         }
     }
 
-    /// Ends the person's sessions; they cannot sign in until enabled again.
+    /// Ends the person's sessions; they cannot sign in, and their access tokens rest, until enabled again.
     ///
     /// # Errors
     /// [`Refusal::LastAdministrator`], [`Refusal::Stale`] when there is no such account, [`Refusal::Store`].
@@ -169,7 +169,7 @@ impl Identity {
         Ok(row)
     }
 
-    /// Sets a password, ends the person's sessions, mails them.
+    /// Sets a password, ends the person's sessions and access tokens, mails them.
     ///
     /// # Errors
     /// [`Refusal::Fields`], [`Refusal::Stale`] when there is no such account, [`Refusal::Store`].
@@ -183,13 +183,14 @@ impl Identity {
         let hash = self.new_hash(&owner, password, password).await?;
         let mut tx = self.inner.ledger.db().write().await?;
         self.inner.ledger.set_password(&mut tx, id, &hash).await?;
+        let tokens = self.inner.ledger.drop_tokens(&mut tx, id).await?;
         let entry = self.by_operator(Event::PasswordSet, id, now);
         let (owner, row) = self.guarded_as(tx, entry, Carry::End).await?;
-        self.tell_password_changed(&owner, now);
+        self.tell_password_changed(&owner, tokens, now);
         Ok(row)
     }
 
-    /// Turns every second factor off, ends the person's sessions, mails them.
+    /// Turns every second factor off, ends the person's sessions and access tokens, mails them.
     ///
     /// # Errors
     /// [`Refusal::Stale`] when there is no such account, [`Refusal::Store`].
@@ -197,6 +198,7 @@ impl Identity {
         let mut tx = self.inner.ledger.db().write().await?;
         let before = self.inner.ledger.load(&mut tx, id).await?.ok_or(Refusal::Stale)?;
         self.inner.ledger.remove_factors(&mut tx, id).await?;
+        self.inner.ledger.drop_tokens(&mut tx, id).await?;
         let entry = self.by_operator(Event::FactorsReset, id, now);
         let (owner, row) = self.guarded_as(tx, entry, Carry::End).await?;
         for factor in &before.factors {

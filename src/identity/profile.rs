@@ -207,7 +207,7 @@ impl Identity {
         ledger.set_password(&mut tx, &owner.id, &hash).await?;
         let entry = self.entry(Event::PasswordChanged, &owner.id, now);
         let (owner, row) = self.guarded_as(tx, entry, Carry::Keep(keep)).await?;
-        self.tell_password_changed(&owner, now);
+        self.tell_password_changed(&owner, false, now);
         Ok((Authenticated::new(owner, shown), row))
     }
 }

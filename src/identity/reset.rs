@@ -1,6 +1,6 @@
 //! A forgotten password: a link by mail, ten minutes, once. OWASP Forgot Password Cheat Sheet.
 //!
-//! A reset sets the password and ends every session; it never signs in and never touches the second factor.
+//! A reset sets the password and ends every session and access token; it never signs in and never touches the second factor.
 
 use std::time::Duration;
 
@@ -73,8 +73,10 @@ impl Identity {
         let id = AccountId(holder.into());
         let owner = ledger.load(&mut tx, &id).await?.filter(|owner| !owner.disabled).ok_or(Refusal::DeadLink)?;
         ledger.set_password(&mut tx, &owner.id, &hash).await?;
+        // Whoever knew the old password may have made some.
+        let tokens = ledger.drop_tokens(&mut tx, &owner.id).await?;
         let (owner, row) = self.guarded_as(tx, self.entry(Event::PasswordReset, &id, now), Carry::End).await?;
-        self.tell_password_changed(&owner, now);
+        self.tell_password_changed(&owner, tokens, now);
         Ok((owner.id, row))
     }
 

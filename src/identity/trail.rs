@@ -81,6 +81,10 @@ events! {
     EmailChanged = "email-changed",
     /// By the link to the old address.
     EmailChangeUndone = "email-change-undone",
+    /// An access token. Detail: its public name, a blank, what its owner calls it.
+    TokenMade = "token-made",
+    /// By its owner. Detail: as above.
+    TokenRevoked = "token-revoked",
     /// Everything kept of the account was downloaded.
     DataTaken = "data-downloaded",
     /// Names or about me.

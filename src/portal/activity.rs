@@ -30,6 +30,8 @@ fn words(entry: &Recorded) -> String {
         Event::SignedIn => return format!("You signed in with {}", ways(&entry.detail)),
         Event::Confirmed => return format!("You confirmed that it's you with {}", ways(&entry.detail)),
         Event::SignInRefused => refusal(&entry.detail),
+        Event::TokenMade => return format!("You made the access token {}", token(&entry.detail)),
+        Event::TokenRevoked => return format!("You revoked the access token {}", token(&entry.detail)),
         Event::SignedOut => "You signed out",
         Event::SessionEnded => "You signed another device out",
         Event::OthersEnded => "You signed out everywhere else",
@@ -63,6 +65,11 @@ fn words(entry: &Recorded) -> String {
         Event::FactorsReset => "The administrator turned your second factors off",
     };
     plain.to_owned()
+}
+
+/// What its owner calls it stands after its public name.
+fn token(detail: &str) -> String {
+    format!("\u{201c}{}\u{201d}", detail.split_once(' ').map_or("", |(_, name)| name))
 }
 
 fn refusal(why: &str) -> &'static str {

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     identity::{
         Export, KnownDevice, Refusal,
+        access_token::{AccessToken, Sites},
         account::{Account, Factor, FactorKind},
         trail::{Event, Recorded},
     },
@@ -25,7 +26,7 @@ pub(super) async fn get(visit: &Visit<'_>) -> Outcome {
     if !visit.recent() {
         return Ok(visit.confirm_first("profile/data"));
     }
-    let export = match visit.room.identity.export(&record.account).await {
+    let export = match visit.room.identity.export(&record.account, visit.now).await {
         Ok(export) => export,
         Err(Refusal::Stale) => return Err(Stop::SignInFirst),
         Err(other) => return Err(other.into()),
@@ -39,6 +40,7 @@ pub(super) async fn get(visit: &Visit<'_>) -> Outcome {
         "recovery_codes_left": export.recovery_codes,
         "sessions": sessions.iter().map(|one| session(one, &record.sid)).collect::<Vec<_>>(),
         "devices": export.devices.iter().map(device).collect::<Vec<_>>(),
+        "access_tokens": export.tokens.iter().map(token).collect::<Vec<_>>(),
         "activity": export.activity.iter().map(entry).collect::<Vec<_>>(),
     });
     if visit.view.method == Method::GET {
@@ -105,6 +107,19 @@ fn device(device: &KnownDevice) -> Value {
         "network": device.network,
         "first_seen": moment(device.first_seen),
         "last_seen": moment(device.last_seen),
+    })
+}
+
+fn token(token: &AccessToken) -> Value {
+    json!({
+        "id": token.id,
+        "name": token.name,
+        // Nothing named: every site.
+        "sites": match &token.sites { Sites::All => None, Sites::Of(hosts) => Some(hosts) },
+        "ways": token.shown.iter().map(|shown| shown.method.amr()).collect::<Vec<_>>(),
+        "made": moment(token.created_at),
+        "expires": moment(token.expires_at),
+        "last_used": token.last_used_at.map(moment),
     })
 }
 

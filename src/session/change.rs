@@ -119,7 +119,8 @@ impl Sessions {
     }
 
     /// Ends an account's sessions that were proved before `generation`, all but `except`; a proof from before it starts
-    /// none any more. So a change that is applied late (or twice) spares who signed in after it.
+    /// none any more. So a change that is applied late (or twice) spares who signed in after it. With an `except`, access tokens
+    /// are spared as well: what ends other devices ends no scripts.
     ///
     /// # Errors
     /// [`Unreachable`]: some may still be alive; ask again.
@@ -189,6 +190,7 @@ impl Shared {
             idle,
             remember,
             place,
+            token: None,
             told: told::Once::default(),
         };
         record.describe(account);

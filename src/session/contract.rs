@@ -9,6 +9,7 @@ mod life;
 mod list;
 mod outbox;
 mod servers;
+mod tokens;
 pub(super) mod tracking;
 mod tunnels;
 

@@ -16,6 +16,8 @@ impl Shared {
 
     async fn end_surplus(&self, account: &AccountId) -> Result<(), Unreachable> {
         let mut sessions = self.store.of_account(account).await?;
+        // Tokens have a bound of their own.
+        sessions.retain(|(_, stored)| stored.record.token.is_none());
         let surplus = sessions.len().saturating_sub(MOST);
         sessions.sort_by_key(|(_, stored)| stored.active_at.unwrap_or(stored.record.created_at));
         for (key, stored) in sessions.into_iter().take(surplus) {

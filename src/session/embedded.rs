@@ -93,7 +93,9 @@ impl SessionStore for Embedded {
         }
         sqlx::query(
             "INSERT INTO session (key, sid, account, record, active_at, idle_ms, expires_at, proved)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+             ON CONFLICT (key) DO UPDATE SET record = excluded.record, active_at = excluded.active_at,
+                idle_ms = excluded.idle_ms, expires_at = excluded.expires_at, proved = excluded.proved",
         )
         .bind(fresh.key.0.as_slice())
         .bind(&*fresh.record.sid.0)
@@ -101,7 +103,7 @@ impl SessionStore for Embedded {
         .bind(&fresh.raw)
         .bind(fresh.now.0)
         .bind(millis(fresh.record.idle))
-        .bind(fresh.record.expires_at.0)
+        .bind(fresh.until().0)
         .bind(fresh.record.proved)
         .execute(&mut *transaction)
         .await?;
@@ -152,13 +154,12 @@ impl SessionStore for Embedded {
     ) -> Result<Vec<Key>, Unreachable> {
         let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         raise_fence(&mut transaction, account, generation, now).await?;
-        let rows =
-            sqlx::query("DELETE FROM session WHERE account = $1 AND sid IS NOT $2 AND proved < $3 RETURNING key")
-                .bind(&*account.0)
-                .bind(except.map(|sid| &*sid.0))
-                .bind(generation)
-                .fetch_all(&mut *transaction)
-                .await?;
+        let rows = sqlx::query(END_ACCOUNT)
+            .bind(&*account.0)
+            .bind(except.map(|sid| &*sid.0))
+            .bind(generation)
+            .fetch_all(&mut *transaction)
+            .await?;
         transaction.commit().await?;
         let mut ended = Vec::with_capacity(rows.len());
         for row in &rows {
@@ -295,6 +296,9 @@ fn millis(span: Duration) -> i64 {
 /// How long a statement may wait for its turn before the store counts as unreachable.
 const PATIENCE: Duration = Duration::from_secs(2);
 const READERS: u32 = 4;
+
+const END_ACCOUNT: &str = "DELETE FROM session WHERE account = $1 AND sid IS NOT $2 AND proved < $3
+    AND ($2 IS NULL OR json_extract(record, '$.token') IS NULL) RETURNING key";
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS session (

@@ -137,6 +137,10 @@ mod tests {
         assert_eq!(open(&keys, Purpose::Device, sealed.as_bytes()), None);
         let sealed = seal(&keys, Purpose::Device, &[7; 32]);
         assert_eq!(open(&keys, Purpose::Session, sealed.as_bytes()), None, "nor is a device cookie");
+        let sealed = seal(&keys, Purpose::Token, &[7; 32]);
+        assert_eq!(open(&keys, Purpose::Session, sealed.as_bytes()), None, "nor is an access token");
+        let sealed = seal(&keys, Purpose::Session, &[7; 32]);
+        assert_eq!(open(&keys, Purpose::Token, sealed.as_bytes()), None, "nor the other way round");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The keys under `[secrets]`: one each for ids, flow ids, form tokens and device ids, each derived by its own label.
+//! The keys under `[secrets]`: one each for ids, flow ids, form tokens, device ids and access tokens, each derived by its own label.
 //!
 //! The current secret signs; the previous ones are only accepted, so that a secret can be replaced without signing
 //! anybody out. HMAC-SHA256 derives and signs (RFC 2104; NIST SP 800-108 in counter-less form with fixed labels).
@@ -23,6 +23,8 @@ pub(crate) enum Purpose {
     Form,
     /// The device cookie.
     Device,
+    /// An access token.
+    Token,
 }
 
 struct Derived {
@@ -30,6 +32,7 @@ struct Derived {
     flow: hmac::Key,
     form: hmac::Key,
     device: hmac::Key,
+    token: hmac::Key,
 }
 
 impl Keys {
@@ -68,6 +71,7 @@ impl Derived {
             flow: derive(b"vestibule flow id v1"),
             form: derive(b"vestibule form token v1"),
             device: derive(b"vestibule device id v1"),
+            token: derive(b"vestibule access token v1"),
         }
     }
 
@@ -77,6 +81,7 @@ impl Derived {
             Purpose::Flow => &self.flow,
             Purpose::Form => &self.form,
             Purpose::Device => &self.device,
+            Purpose::Token => &self.token,
         }
     }
 }

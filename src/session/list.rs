@@ -58,7 +58,8 @@ impl Sessions {
         let (account, sid) = (account.clone(), sid.clone());
         self.shared
             .on_service(move |shared| async move {
-                let Some((key, _)) = shared.find(&account, &sid).await? else { return Ok(false) };
+                let found = shared.find(&account, &sid).await?.filter(|(_, stored)| stored.record.token.is_none());
+                let Some((key, _)) = found else { return Ok(false) };
                 shared.end_session(key, &account, &sid).await?;
                 shared.gone(&sid);
                 Ok(true)
@@ -68,9 +69,13 @@ impl Sessions {
 }
 
 impl Shared {
-    /// `None` for what has run out and is only not swept away yet.
+    /// `None` for an access token, and for what has run out and is only not swept away yet.
     fn listed(&self, stored: Stored, now: UnixMillis) -> Option<Listed> {
         let Stored { record, active_at, .. } = stored;
+        // Tokens have a page of their own.
+        if record.token.is_some() {
+            return None;
+        }
         // What is not written yet counts as well.
         let seen_at = active_at.max(self.activity.seen(&record.sid))?;
         (record.deadline(seen_at) > now).then_some(Listed {

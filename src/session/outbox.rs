@@ -78,6 +78,7 @@ impl Sessions {
             Effect::EndOthers(sid) => {
                 self.end_account(&row.account, Some(&Sid(sid.as_str().into())), row.generation).await
             }
+            Effect::EndToken(token) => self.end_token(&row.account, &Sid(token.as_str().into()), row.generation).await,
             Effect::Rewrite(account) => self.rewrite_account(account).await,
         }
     }

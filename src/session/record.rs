@@ -9,6 +9,7 @@ use super::{activity::Pulse, id::Key, told};
 use crate::{
     identity::{
         Method, Shown,
+        access_token::Sites,
         account::{Account, AccountId},
     },
     inbound::{Client, Device},
@@ -71,6 +72,9 @@ pub struct Record {
     /// Where it began. Records from before this was kept have none.
     #[serde(default)]
     pub place: Place,
+    /// Of an access token: where it may be used. `None`: a browser's session. Neither is ever taken for the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Sites>,
     /// See [`Record::told`].
     #[serde(skip)]
     pub(crate) told: told::Once,
@@ -182,6 +186,7 @@ impl Record {
             idle: day,
             remember: false,
             place: Place::default(),
+            token: None,
             told: told::Once::default(),
         }
     }

@@ -100,13 +100,13 @@ impl SessionStore for Redis {
     }
 
     async fn create(&self, fresh: Fresh, replaces: Option<(Key, AccountId)>) -> Result<bool, Unreachable> {
-        let account = &fresh.record.account;
+        let (account, span) = (&fresh.record.account, millis(fresh.until().since(fresh.now)));
         let mut keys =
             vec![self.key('s', &fresh.key), self.key('t', &fresh.key), self.of('a', account), self.of('g', account)];
         let mut args = vec![
             fresh.key.hex(),
             fresh.raw,
-            millis(fresh.record.expires_at.since(fresh.now)),
+            span,
             fresh.now.0.to_string(),
             millis(fresh.record.idle),
             fresh.record.proved.to_string(),

@@ -75,7 +75,8 @@ impl Shared {
 
     /// A live session, its use noted; `None` when a deadline has passed, or when the store has to be asked again.
     fn admit(&self, known: Known, key: Key, now: UnixMillis) -> Option<Live> {
-        if known.old(now) || known.record.deadline(known.pulse.seen()) <= now {
+        // A token's record opens to the token alone.
+        if known.record.token.is_some() || known.old(now) || known.record.deadline(known.pulse.seen()) <= now {
             return None;
         }
         self.activity.beat(&known.pulse, now);
@@ -114,4 +115,4 @@ impl Shared {
 }
 
 /// How long a request waits for the store.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);

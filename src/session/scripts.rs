@@ -87,14 +87,15 @@ else
 end
 ";
 
-/// After [`FENCE`]. KEYS: g a; ARGV: generation, span, prefix, sid to spare
+/// After [`FENCE`]. KEYS: g a; ARGV: generation, span, prefix, sid to spare (with all tokens) or nothing
 const END_ACCOUNT: &str = r"
 local ended = {}
 for _, hex in ipairs(redis.call('SMEMBERS', KEYS[2])) do
   local record = redis.call('GET', ARGV[3] .. 's:' .. hex)
   local readable, parsed = pcall(cjson.decode, record or '')
   local spare = readable and type(parsed) == 'table'
-    and (parsed.sid == ARGV[4] or (tonumber(parsed.proved) or 0) >= tonumber(ARGV[1]))
+    and (parsed.sid == ARGV[4] or (ARGV[4] ~= '' and parsed.token ~= nil)
+      or (tonumber(parsed.proved) or 0) >= tonumber(ARGV[1]))
   if not spare then
     redis.call('DEL', ARGV[3] .. 's:' .. hex, ARGV[3] .. 't:' .. hex)
     redis.call('SREM', KEYS[2], hex)

@@ -78,7 +78,7 @@ pub(crate) trait SessionStore {
     fn read_many(&self, keys: &[Key]) -> impl Future<Output = Result<Vec<Option<Stored>>, Unreachable>> + Send;
     /// All sessions of an account.
     fn of_account(&self, account: &AccountId) -> impl Future<Output = Result<Vec<(Key, Stored)>, Unreachable>> + Send;
-    /// Keeps a new session and drops `replaces` in the same step; false when the account's fence stands above the
+    /// Keeps a new session (or anew what an access token stands for) and drops `replaces` in the same step; false when the account's fence stands above the
     /// generation it was proved in.
     fn create(
         &self,
@@ -91,8 +91,8 @@ pub(crate) trait SessionStore {
     fn rewrite(&self, key: Key, raw: String, new: String) -> impl Future<Output = Result<bool, Unreachable>> + Send;
     /// Drops a session; true when there was one.
     fn end(&self, key: Key, account: &AccountId) -> impl Future<Output = Result<bool, Unreachable>> + Send;
-    /// Drops an account's sessions proved before `generation`, but `except`, and raises its fence, in one step. Answers
-    /// what was dropped.
+    /// Drops an account's sessions proved before `generation`, but `except` (and then no access token), and raises its fence,
+    /// in one step. Answers what was dropped.
     fn end_account(
         &self,
         account: &AccountId,
@@ -190,6 +190,16 @@ impl Fresh {
     pub fn new(key: Key, record: Record, now: UnixMillis) -> Result<Self, Unreachable> {
         let raw = serde_json::to_string(&record).map_err(|error| Unreachable(Box::new(error)))?;
         Ok(Self { key, record, raw, now })
+    }
+}
+
+impl Fresh {
+    /// Until when the store keeps it. An access token outlives what is kept of it.
+    pub fn until(&self) -> UnixMillis {
+        match self.record.token {
+            Some(_) => self.record.deadline(self.now),
+            None => self.record.expires_at,
+        }
     }
 }
 

@@ -68,9 +68,11 @@ impl Sessions {
         }
     }
 
-    /// Bytes came from the client in a tunnel: activity.
+    /// Bytes came from the client in a tunnel: activity. (A token has none.)
     pub fn touch(&self, live: &Live, now: UnixMillis) {
-        self.shared.activity.beat(&live.pulse, now);
+        if live.record.token.is_none() {
+            self.shared.activity.beat(&live.pulse, now);
+        }
     }
 }
 
@@ -119,11 +121,13 @@ impl Watch {
         }
     }
 
-    /// An account's sessions proved before `generation` are over, all but one.
+    /// An account's sessions proved before `generation` are over, all but one (and then no access token).
     pub fn end_account(&self, account: &AccountId, except: Option<&Sid>, generation: i64) {
         let over = self.table().remove_where(|sid, watched| {
-            let older = watched.state.borrow().as_ref().is_none_or(|record| record.proved < generation);
-            watched.account == *account && Some(sid) != except && older
+            let ends =
+                |record: &Arc<Record>| record.proved < generation && (except.is_none() || record.token.is_none());
+            let ends = watched.state.borrow().as_ref().is_none_or(ends);
+            watched.account == *account && Some(sid) != except && ends
         });
         for watched in over {
             watched.state.send_replace(None);
@@ -165,6 +169,13 @@ impl Watch {
             .filter(|(sid, watched)| changed.contains(*sid) || (round && (all || due(watched))))
             .map(|(sid, watched)| (sid.clone(), watched.key, watched.account.clone()))
             .collect()
+    }
+
+    /// Whether that is an access token.
+    fn is_token(&self, sid: &Sid) -> bool {
+        let table = self.table();
+        let watched = table.by_sid.get(sid);
+        watched.is_some_and(|watched| watched.state.borrow().as_ref().is_some_and(|record| record.token.is_some()))
     }
 
     /// These were not answered: they are asked about again, in the next round.
@@ -227,7 +238,7 @@ impl Watched {
 
 impl Shared {
     /// Asks about what has changed; in a `round` also about all else that has to be asked about.
-    pub(super) async fn look_after(&self, round: bool) {
+    pub(super) async fn look_after(self: &Arc<Self>, round: bool) {
         if round {
             self.watch.tidy();
         }
@@ -246,13 +257,23 @@ impl Shared {
         }
     }
 
-    async fn judge(&self, asked: &[(Sid, Key, AccountId)]) -> Result<(), Unreachable> {
+    async fn judge(self: &Arc<Self>, asked: &[(Sid, Key, AccountId)]) -> Result<(), Unreachable> {
         if asked.is_empty() {
             return Ok(());
         }
         let keys: Vec<Key> = asked.iter().map(|(_, key, _)| *key).collect();
         let found = self.store.read_many(&keys).await?;
         for ((sid, key, account), stored) in asked.iter().zip(found) {
+            if self.watch.is_token(sid) {
+                match stored.map(|stored| self.known(*key, stored)) {
+                    Some(known) if known.record.deadline(known.pulse.seen()) > self.clock.now() => {
+                        self.watch.rewritten(sid, known.record);
+                    }
+                    // What is kept of a token runs out long before the token does.
+                    _ => self.renew(sid, *key),
+                }
+                continue;
+            }
             // Not under that id: over, or under a new one that another node gave it.
             let current = match stored {
                 Some(stored) => Some((*key, stored)),

@@ -10,6 +10,7 @@ pub mod leaving;
 pub mod newcomers;
 pub mod reset;
 pub mod security;
+pub mod token;
 
 use maud::{DOCTYPE, Markup, html};
 
@@ -22,6 +23,7 @@ pub use self::{
     newcomers::{Approved, Invitation, NotApproved, PeopleWait},
     reset::ResetLink,
     security::{FactorOff, FactorOn, PasskeyCopied, PasswordChanged, Recovery, RecoveryCodes},
+    token::TokenMade,
 };
 
 /// A mail ready to send, apart from its addresses.

@@ -27,7 +27,10 @@ pub(super) fn disable(name: &str, config: &Config) -> Result<(), Failure> {
             return Ok(());
         }
         identity.disable(&account.id, Clock::System.now()).await.map_err(gone)?;
-        say(&format!("{} is disabled; their sessions end within a second.", account.name()));
+        say(&format!(
+            "{} is disabled; their sessions end and their access tokens rest within a second.",
+            account.name()
+        ));
         Ok(())
     })
 }
@@ -59,7 +62,7 @@ pub(super) fn delete(name: &str, yes: bool, config: &Config) -> Result<(), Failu
         say(&if account.waiting_since.is_some() {
             format!("{} is declined and deleted; a mail tells them.", account.name())
         } else {
-            format!("{} is deleted; their sessions end within a second.", account.name())
+            format!("{} is deleted; their sessions and access tokens end within a second.", account.name())
         });
         Ok(())
     })
@@ -70,7 +73,7 @@ pub(super) fn set_password(name: &str, stdin: bool, config: &Config) -> Result<(
         let account = find(&identity, name).await?;
         let chosen = password::choose(stdin, &Entropy::System)?;
         identity.set_password(&account.id, &chosen.password, Clock::System.now()).await.map_err(gone)?;
-        say(&format!("{} has a new password; their sessions end within a second.", account.name()));
+        say(&format!("{} has a new password; their sessions and access tokens end within a second.", account.name()));
         tell_generated(&chosen);
         Ok(())
     })
@@ -84,7 +87,10 @@ pub(super) fn reset_factors(name: &str, config: &Config) -> Result<(), Failure> 
             return Ok(());
         }
         identity.reset_factors(&account.id, Clock::System.now()).await.map_err(gone)?;
-        say(&format!("{} signs in with the password alone now; their sessions end within a second.", account.name()));
+        say(&format!(
+            "{} signs in with the password alone now; their sessions and access tokens end within a second.",
+            account.name()
+        ));
         Ok(())
     })
 }

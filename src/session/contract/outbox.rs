@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Accounts in a folder of their own, and one person in them.
-async fn accounts(folder: &TempDir, clock: &Clock) -> (Identity, Account) {
+pub(super) async fn accounts(folder: &TempDir, clock: &Clock) -> (Identity, Account) {
     let identity = Identity::new(
         Db::new(&Database::Sqlite("accounts.db".into()), folder.path()).unwrap(),
         identity::Settings::default(),

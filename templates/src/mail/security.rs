@@ -13,6 +13,8 @@ pub struct PasswordChanged<'a> {
     pub site_name: &'a str,
     /// "Ada"
     pub first_name: &'a str,
+    /// Access tokens ended with it.
+    pub tokens: bool,
     /// Unix milliseconds.
     pub at: i64,
     /// Whole URL of `password/forgot`: the way back in.
@@ -180,9 +182,10 @@ impl PasswordChanged<'_> {
             first_name: self.first_name,
             subject: format!("Your password for {} was changed", self.site_name),
             before: vec![format!(
-                "The password of your account at {} was changed on {}. Other devices were signed out.",
+                "The password of your account at {} was changed on {}. Other devices were signed out{}.",
                 self.site_name,
-                exact(self.at)
+                exact(self.at),
+                if self.tokens { ", and your access tokens stopped working" } else { "" }
             )],
             link: ("This wasn't me", self.forgot),
             after: vec![

@@ -42,7 +42,7 @@ impl DeleteAccount<'_> {
                 (form::above(self.alert, self.errors))
                 dl {
                     dt { "What goes" }
-                    dd { "Your name, e-mail and groups; your password and second factors; and you are signed out everywhere." }
+                    dd { "Your name, e-mail and groups; your password, second factors and access tokens; and you are signed out everywhere." }
                     dt { "What stays" }
                     dd { "The username " strong { (self.username) } ": nobody else is ever given it. What was recorded of sign-ins and changes, without your name, until it is old. And what you left on the site itself." }
                 }

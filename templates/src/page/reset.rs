@@ -33,7 +33,7 @@ impl Reset<'_> {
             &Sheet::new("Choose a new password", form::failed(self.alert, self.errors)),
             &html! {
                 h1 { "Choose a new password" }
-                p.lead { "You will be signed out everywhere, then sign in with the new one." }
+                p.lead { "You will be signed out everywhere, then sign in with the new one. Access tokens for scripts stop working, too." }
                 (form::above(self.alert, self.errors))
                 (form::post(frame, "password/reset", &fields))
             },

@@ -334,10 +334,20 @@ fn mails(site_name: &str) -> Vec<templates::MailBody> {
         mail::ChangeAddress { site_name, username: "ada", link, lives }.body(),
         mail::AddressChanged { site_name, first_name, masked: "a•••@example.org", at: NOW, undo: link, lives }.body(),
         mail::ResetLink { site_name, first_name, username: "ada", link, lives }.body(),
-        mail::PasswordChanged { site_name, first_name, at: NOW, forgot: link, still_on: &[], security: link }.body(),
         mail::PasswordChanged {
             site_name,
             first_name,
+            tokens: false,
+            at: NOW,
+            forgot: link,
+            still_on: &[],
+            security: link,
+        }
+        .body(),
+        mail::PasswordChanged {
+            site_name,
+            first_name,
+            tokens: true,
             at: NOW,
             forgot: link,
             still_on: &[
@@ -347,6 +357,7 @@ fn mails(site_name: &str) -> Vec<templates::MailBody> {
             security: "https://login.example/security",
         }
         .body(),
+        mail::TokenMade { site_name, first_name, name: "backup", at: NOW, expires: NOW, tokens: link }.body(),
         mail::FactorOn {
             site_name,
             first_name,

@@ -1,0 +1,47 @@
+//! The mail about a new access token.
+
+use super::{Letter, MailBody};
+use crate::time::exact;
+
+/// After one was made.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenMade<'a> {
+    /// `portal.name`
+    pub site_name: &'a str,
+    /// "Ada"
+    pub first_name: &'a str,
+    /// What it is called; may be empty.
+    pub name: &'a str,
+    /// Unix milliseconds.
+    pub at: i64,
+    /// Unix milliseconds.
+    pub expires: i64,
+    /// Whole URL of `tokens`: there it is revoked.
+    pub tokens: &'a str,
+}
+
+impl TokenMade<'_> {
+    /// The mail.
+    #[must_use]
+    pub fn body(&self) -> MailBody {
+        let name = if self.name.is_empty() { String::new() } else { format!(" \u{201c}{}\u{201d}", self.name) };
+        Letter {
+            site_name: self.site_name,
+            first_name: self.first_name,
+            subject: format!("A new access token for {}", self.site_name),
+            before: vec![format!(
+                "An access token{name} was made for your account at {} on {}. Until {}, programs that have it come in as you.",
+                self.site_name,
+                exact(self.at),
+                exact(self.expires)
+            )],
+            link: ("See your access tokens", self.tokens),
+            after: vec![
+                "If this was you, there is nothing to do.".to_owned(),
+                "If this wasn't you, revoke it with the link above, change your password, and tell your administrator."
+                    .to_owned(),
+            ],
+        }
+        .body()
+    }
+}
