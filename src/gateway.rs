@@ -28,7 +28,11 @@ use self::{
 use crate::{
     config,
     identity::Identity,
-    inbound::{Connection, Reader, Received, Request, answer::Answer},
+    inbound::{
+        Connection, Reader, Received, Request,
+        answer::Answer,
+        bearer::{self, Brought, Scheme},
+    },
     listener::Service,
     policy::{Decision, Grant, Misdirected, Place, Policy, Subject},
     portal::{Portal, Problem},
@@ -107,7 +111,13 @@ impl Gateway {
             return Err(Failure::Misdirected(Misdirected::NoSuchPage, Box::new(request)));
         }
         let now = self.rooms.clock.now();
-        let subject = self.subject(&request, &place, now).await;
+        let (request, subject) = if request.view.shows_token() {
+            // Boxed: every request would carry the room for it.
+            Box::pin(self.by_token(request, &place, now)).await?
+        } else {
+            let subject = self.by_cookie(&request, &place, now).await;
+            (request, subject)
+        };
         entry.recognised(&subject);
         let grant = granted(self.rooms.policy.decide(request, place, subject, now))?;
         self.note_seen(grant.subject(), now);
@@ -136,7 +146,38 @@ impl Gateway {
         }
     }
 
-    async fn subject(&self, request: &Request, place: &Place, now: UnixMillis) -> Subject {
+    /// Who asks, where one of our tokens is shown: it decides alone, with a cookie or without. Pages but `me` and `check` know
+    /// none.
+    async fn by_token(
+        &self,
+        mut request: Request,
+        place: &Place,
+        now: UnixMillis,
+    ) -> Result<(Request, Subject), Failure> {
+        if matches!(place, Place::Portal(page) if !matches!(page.path.as_str(), "me" | "check")) {
+            Arc::make_mut(&mut request.view).ignore_token();
+            let subject = self.by_cookie(&request, place, now).await;
+            return Ok((request, subject));
+        }
+        let (sealed, scheme) = match bearer::brought(&request.parts.headers) {
+            Brought::One(sealed, scheme) => (sealed, scheme),
+            Brought::Unclear(scheme) => return Err(Failure::Token(Box::new(request), scheme)),
+            // The view says that there is one.
+            Brought::Nothing => return Err(Failure::Token(Box::new(request), Scheme::Bearer)),
+        };
+        // A browser sends a password that was once typed into its dialog from any page.
+        if scheme == Scheme::Basic && request.view.from_another_site() {
+            return Err(Failure::Token(Box::new(request), scheme));
+        }
+        match self.rooms.sessions.resume_token(&sealed, now).await {
+            Resumed::Live(live) => Ok((request, Subject::Token(live))),
+            Resumed::Unreachable => Ok((request, Subject::Unknown)),
+            Resumed::Absent | Resumed::Invalid { .. } => Err(Failure::Token(Box::new(request), scheme)),
+        }
+    }
+
+    /// Who asks, by the cookie.
+    async fn by_cookie(&self, request: &Request, place: &Place, now: UnixMillis) -> Subject {
         // Assets are for everyone and cached for a year: no lookup for them.
         if matches!(place, Place::Portal(page) if page.path.starts_with("assets/")) {
             return Subject::Anonymous { ended: false };
@@ -157,7 +198,7 @@ impl Gateway {
     }
 
     fn sees_upstream(&self, subject: &Subject) -> bool {
-        matches!(subject, Subject::Session(live) if live.record.groups.contains(&self.admin_group))
+        subject.live().is_some_and(|live| live.record.groups.contains(&self.admin_group))
     }
 
     /// Fire and forget: "last seen" is worth a write a minute, and no waiting.

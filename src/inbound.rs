@@ -132,6 +132,22 @@ impl View {
         self.asks.token
     }
 
+    /// Pages that know no tokens answer as if none was shown.
+    pub fn ignore_token(&mut self) {
+        self.asks.token = false;
+    }
+
+    /// Whether a browser says that a page of another site sent this, and it is no visit by a link: what a cookie with
+    /// `SameSite=Lax` does not travel with.
+    #[must_use]
+    pub fn from_another_site(&self) -> bool {
+        let Fetch { site, mode, dest, .. } = &self.fetch;
+        let visit = matches!(self.method, Method::GET | Method::HEAD)
+            && mode.as_deref() == Some("navigate")
+            && dest.as_deref() == Some("document");
+        !visit && site.as_deref().is_some_and(|site| !matches!(site, "same-origin" | "same-site" | "none"))
+    }
+
     /// What kind of answer the asker can use. Whoever shows a token is a program.
     #[must_use]
     pub fn wants(&self) -> Wants {
@@ -249,16 +265,6 @@ pub enum Wants {
     FormPost,
     /// Everything else: JSON 401.
     Program,
-}
-
-impl Fetch {
-    /// Whether a browser says that a page of another site sent this, and it is no visit by a link: what a cookie with
-    /// `SameSite=Lax` does not travel with.
-    #[must_use]
-    pub fn from_another_site(&self) -> bool {
-        self.site.as_deref().is_some_and(|site| !matches!(site, "same-origin" | "same-site" | "none"))
-            && !(self.mode.as_deref() == Some("navigate") && self.dest.as_deref() == Some("document"))
-    }
 }
 
 /// Fetch metadata and `Origin`, parsed leniently: `None` when not sent.

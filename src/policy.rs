@@ -26,8 +26,21 @@ pub enum Subject {
     },
     /// Somebody signed in.
     Session(Live),
+    /// A program with somebody's access token.
+    Token(Live),
     /// The store did not answer: enough for public paths, 503 elsewhere.
     Unknown,
+}
+
+impl Subject {
+    /// Whoever speaks here, by a session or a token.
+    #[must_use]
+    pub fn live(&self) -> Option<&Live> {
+        match self {
+            Self::Session(live) | Self::Token(live) => Some(live),
+            Self::Anonymous { .. } | Self::Unknown => None,
+        }
+    }
 }
 
 /// A site at run time.
@@ -37,6 +50,8 @@ pub struct Site {
     pub index: usize,
     /// As configured.
     pub settings: config::site::Site,
+    /// The host by which access tokens know it.
+    pub host: String,
     /// What pages call it: the host, or `portal.url`'s authority for `*`.
     pub label: String,
 }
@@ -126,6 +141,8 @@ pub enum Decision {
     StepUp(Request, Live),
     /// Signed in, and not allowed. The words for "this page is for …".
     Deny(Request, Subject, String),
+    /// A token that is not for this site: 403.
+    OutOfScope(Request, Subject),
     /// The path can be read two ways: 400, naming `site.allow_encoded`.
     Ambiguous(Request, &'static str),
     /// The store did not answer and this needs it: 503.
@@ -151,7 +168,8 @@ impl Policy {
             HostPattern::Exact(host) => host.clone(),
         };
         let site = |(index, settings): (usize, &config::site::Site)| {
-            Arc::new(Site { index, settings: settings.clone(), label: label(settings) })
+            let host = settings.name(&portal.url).to_owned();
+            Arc::new(Site { index, settings: settings.clone(), host, label: label(settings) })
         };
         Self {
             sites: sites.iter().enumerate().map(site).collect(),
@@ -175,11 +193,22 @@ impl Policy {
         self.portal.route(&self.sites, view, connection)
     }
 
+    /// Whether a token speaks that is not for this site. A page belongs to the site of its host, where there is one.
+    fn out_of_scope(&self, place: &Place, view: &View, subject: &Subject) -> bool {
+        let Subject::Token(live) = subject else { return false };
+        let site = match place {
+            Place::Site(site) => Some(site),
+            Place::Portal(_) => self.portal.site(&self.sites, &view.authority.host),
+        };
+        !decide::in_scope(site.map(|site| &*site.host), live.record.token.as_ref())
+    }
+
     /// Who may send it.
     #[must_use]
     pub fn decide(&self, request: Request, place: Place, subject: Subject, now: UnixMillis) -> Decision {
         let subject = decide::still_alive(subject, now);
         let verdict = match &place {
+            _ if self.out_of_scope(&place, &request.view, &subject) => Verdict::OutOfScope,
             _ if decide::owes_factor(&self.demanding, &subject) => decide::owing(&place),
             Place::Portal(page) => decide::page(page, &subject),
             // A site we did not compile opens to nobody.
@@ -192,8 +221,13 @@ impl Policy {
             (Verdict::Allow, subject) => Decision::Allow(Grant { request, subject, place }),
             (Verdict::Authenticate, subject) => Decision::Authenticate(request, subject),
             (Verdict::StepUp, Subject::Session(live)) => Decision::StepUp(request, live),
+            // There is no way to a second factor for a program.
+            (Verdict::StepUp, subject @ Subject::Token(_)) => {
+                Decision::Deny(request, subject, decide::TWO_FACTOR.into())
+            }
             (Verdict::StepUp, subject) => Decision::Authenticate(request, subject),
             (Verdict::Deny(wanted), subject) => Decision::Deny(request, subject, wanted),
+            (Verdict::OutOfScope, subject) => Decision::OutOfScope(request, subject),
             (Verdict::Ambiguous(mark), _) => Decision::Ambiguous(request, mark),
             (Verdict::Unavailable, _) => Decision::Unavailable(request),
         }

@@ -41,6 +41,7 @@ mod setup;
 mod sign_in;
 mod sign_out;
 mod stop;
+mod tokens;
 mod trouble;
 mod verify;
 mod visit;
@@ -55,7 +56,7 @@ use crate::{
     assertion::Assertions,
     config::{self, site::HostPattern},
     identity::Identity,
-    inbound::{Connection, Request, View, answer::Answer},
+    inbound::{Connection, Request, View, answer::Answer, bearer::Scheme},
     policy::{Grant, Place},
     session::{Live, Sessions},
     world::Clock,
@@ -174,6 +175,18 @@ impl Portal {
     #[must_use]
     pub fn sign_in_first(&self, request: &Request, _ended: bool) -> Answer {
         headless(&request.view, self.room.sign_in_first(&request.view, &request.parts.headers))
+    }
+
+    /// JSON 401 for a token that is worth nothing, whoever asks.
+    #[must_use]
+    pub fn no_token(&self, request: &Request, scheme: Scheme) -> Answer {
+        headless(&request.view, self.room.no_token(&request.view, scheme))
+    }
+
+    /// JSON 403 for a token that is not for this site.
+    #[must_use]
+    pub fn out_of_scope(&self, request: &Request) -> Answer {
+        headless(&request.view, self.room.out_of_scope(&request.view))
     }
 
     /// 303 to `second-factor`, or JSON 403, for somebody who has no second factor where one is demanded.

@@ -52,6 +52,15 @@ pub enum HostPattern {
 }
 
 impl Site {
+    /// The host by which access tokens know the site.
+    #[must_use]
+    pub fn name<'s>(&'s self, portal: &'s PortalUrl) -> &'s str {
+        match &self.host {
+            HostPattern::Any => &portal.host,
+            HostPattern::Exact(host) => host,
+        }
+    }
+
     /// `https://wiki.example.com`: the site's origin as people type it. Scheme and port are those of `portal.url`.
     #[must_use]
     pub fn origin(&self, portal: &PortalUrl) -> String {

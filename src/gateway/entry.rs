@@ -73,7 +73,7 @@ impl<'a> Entry<'a> {
     }
 
     pub(super) fn recognised(&mut self, subject: &Subject) {
-        if let Subject::Session(live) = subject {
+        if let Some(live) = subject.live() {
             self.sid = Some(live.record.sid.clone());
         }
     }

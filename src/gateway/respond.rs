@@ -10,7 +10,7 @@ use super::{
     leftover::{Fate, Leftover},
 };
 use crate::{
-    inbound::{Malformed, Reader, Request, answer::Answer},
+    inbound::{Malformed, Reader, Request, answer::Answer, bearer::Scheme},
     policy::{Decision, Misdirected, Site, Subject},
     portal::{Portal, Problem},
     proxy::ProxyError,
@@ -24,6 +24,8 @@ pub(super) enum Failure {
     Malformed(Malformed, Leftover),
     /// The client's: it belongs nowhere.
     Misdirected(Misdirected, Box<Request>),
+    /// The client's: what it showed is no token, or not any more.
+    Token(Box<Request>, Scheme),
     /// Nobody's: policy said no.
     Refused(Box<Decision>),
     /// The upstream's (or the client's, while its body was sent).
@@ -42,9 +44,10 @@ impl Failure {
     pub(super) fn outcome(&self) -> Outcome {
         match self {
             Self::Malformed(..) | Self::Misdirected(..) => Outcome::Refused,
+            Self::Token(..) => Outcome::SignInFirst,
             Self::Refused(decision) => match &**decision {
                 Decision::Authenticate(..) | Decision::StepUp(..) => Outcome::SignInFirst,
-                Decision::Deny(..) => Outcome::Denied,
+                Decision::Deny(..) | Decision::OutOfScope(..) => Outcome::Denied,
                 Decision::Ambiguous(..) => Outcome::Refused,
                 Decision::Unavailable(_) | Decision::Allow(_) => Outcome::Failed,
             },
@@ -92,6 +95,7 @@ impl Responder<'_> {
                 let answer = self.misdirected(&misdirected, &request);
                 (answer, drain(*request).await)
             }
+            Failure::Token(request, scheme) => (self.portal.no_token(&request, scheme), drain(*request).await),
             Failure::Refused(decision) => self.refused(*decision).await,
             Failure::Upstream { site, sees_upstream, error } => self.upstream(&site, sees_upstream, &error, entry),
             Failure::Page(error) => (self.page(&error, entry), Fate::Keep),
@@ -148,12 +152,10 @@ impl Responder<'_> {
             }
             Decision::StepUp(request, live) => (self.portal.step_up_first(&request, &live), request),
             Decision::Deny(request, subject, wanted) => {
-                let name = match subject {
-                    Subject::Session(live) => live.record.name.clone(),
-                    Subject::Anonymous { .. } | Subject::Unknown => String::new(),
-                };
+                let name = subject.live().map(|live| live.record.name.clone()).unwrap_or_default();
                 (problem(&request, Problem::Forbidden { name, wanted }), request)
             }
+            Decision::OutOfScope(request, _) => (self.portal.out_of_scope(&request), request),
             Decision::Ambiguous(request, mark) => (problem(&request, ambiguous(mark)), request),
             Decision::Unavailable(request) => (problem(&request, Problem::Resting(RESTING)), request),
             // Not a refusal; whoever hands us one gets no more than a page.

@@ -11,11 +11,14 @@ use super::{
 };
 use crate::{
     config::{accounts::Demanding, site::Allow},
+    identity::access_token::Sites,
     inbound::View,
     session::Record,
     world::UnixMillis,
 };
 
+/// Whom a place is for that asks for a second factor.
+pub(super) const TWO_FACTOR: &str = "people with two-factor authentication";
 /// The words of a rule that opens to nobody.
 pub(super) const NOBODY: &str = "nobody";
 
@@ -26,6 +29,7 @@ pub(super) enum Verdict {
     Authenticate,
     StepUp,
     Deny(String),
+    OutOfScope,
     Ambiguous(&'static str),
     Unavailable,
 }
@@ -36,6 +40,7 @@ pub(super) fn still_alive(subject: Subject, now: UnixMillis) -> Subject {
         Subject::Session(live) if now >= live.record.expires_at || now >= live.idle_expires_at => {
             Subject::Anonymous { ended: true }
         }
+        Subject::Token(live) if now >= live.record.expires_at => Subject::Anonymous { ended: true },
         subject => subject,
     }
 }
@@ -45,13 +50,20 @@ pub(super) fn page(page: &Page, subject: &Subject) -> Verdict {
     if open(&page.path) { Verdict::Allow } else { signed_in(subject) }
 }
 
+/// Whether a token for these sites is for the site of that host. Where a place belongs to no site, only tokens for every site
+/// are; and what says of no site is no token.
+pub(super) fn in_scope(host: Option<&str>, sites: Option<&Sites>) -> bool {
+    match (sites, host) {
+        (Some(Sites::All), _) => true,
+        (Some(sites), Some(host)) => sites.contain(host),
+        (Some(_), None) | (None, _) => false,
+    }
+}
+
 /// Whether somebody is signed in whose group demands a second factor, and has shown none. Whoever has one shows it at
 /// sign-in: so they have none yet.
 pub(super) fn owes_factor(demanding: &Demanding, subject: &Subject) -> bool {
-    match subject {
-        Subject::Session(live) => demanding.binds(&live.record.groups) && !live.record.two_factor(),
-        Subject::Anonymous { .. } | Subject::Unknown => false,
-    }
+    subject.live().is_some_and(|live| demanding.binds(&live.record.groups) && !live.record.two_factor())
 }
 
 /// Nothing opens for them but the way to a second factor, and the way out. Other gateways and programs that ask who they
@@ -59,7 +71,7 @@ pub(super) fn owes_factor(demanding: &Demanding, subject: &Subject) -> bool {
 pub(super) fn owing(place: &Place) -> Verdict {
     let Place::Portal(page) = place else { return Verdict::StepUp };
     match page.path.as_str() {
-        "me" | "check" => Verdict::Deny("people with two-factor authentication".into()),
+        "me" | "check" => Verdict::Deny(TWO_FACTOR.into()),
         "second-factor" => Verdict::Allow,
         path if path.starts_with("second-factor/") || open(path) => Verdict::Allow,
         _ => Verdict::StepUp,
@@ -151,7 +163,7 @@ fn meets(demand: &Demand<'_>, subject: &Subject) -> Verdict {
         (Allow::Nobody, _) => Verdict::Deny(NOBODY.into()),
         (_, Subject::Anonymous { .. }) => Verdict::Authenticate,
         (_, Subject::Unknown) => Verdict::Unavailable,
-        (allow, Subject::Session(live)) => has_shown(allow, demand, &live.record),
+        (allow, Subject::Session(live) | Subject::Token(live)) => has_shown(allow, demand, &live.record),
     }
 }
 
@@ -248,7 +260,9 @@ mod tests {
     use crate::{
         config::site::Rule,
         identity::Method::{Pwd, Sms},
+        inbound::Connection,
         policy::Policy,
+        session::Live,
     };
 
     fn site_policy() -> Policy {
@@ -353,6 +367,40 @@ mod tests {
         }
     }
 
+    /// The same person, by a token for these sites.
+    fn token(groups: &[&str], methods: &[crate::identity::Method], sites: Sites) -> Subject {
+        let Subject::Session(live) = person(groups, methods) else { return Subject::Unknown };
+        Subject::Token(Live::for_testing(Record { token: Some(sites), ..(*live.record).clone() }))
+    }
+
+    fn in_place(policy: &Policy, target: &str, subject: &Subject) -> bool {
+        let view = view("GET", "localhost", target);
+        let place = policy.route(&view, &Connection::new("192.0.2.1:1".parse().unwrap(), None)).unwrap();
+        !policy.out_of_scope(&place, &view, subject)
+    }
+
+    /// SCENARIO 43: where a token may be used, and how strong it is.
+    #[test]
+    fn a_token_is_for_its_sites_and_as_strong_as_who_made_it() {
+        let of = |hosts: &[&str]| Sites::Of(hosts.iter().map(|host| (*host).to_owned()).collect());
+        let policy = site_policy();
+        for target in ["/", "/public/", "/.auth/me", "/.auth/check"] {
+            assert!(in_place(&policy, target, &token(&[], &[Pwd], Sites::All)), "{target}");
+            assert!(in_place(&policy, target, &token(&[], &[Pwd], of(&["localhost"]))), "{target}");
+            for hosts in [&["*"][..], &[], &["localhost:80"], &["a.localhost", "localhos"]] {
+                assert!(!in_place(&policy, target, &token(&[], &[Pwd], of(hosts))), "{target} {hosts:?}");
+            }
+        }
+        assert!(!in_scope(None, Some(&of(&["localhost"]))) && in_scope(None, Some(&Sites::All)));
+        assert!(!in_scope(Some("localhost"), None), "a session's record is no token's");
+        let weak = token(&["staff"], &[Pwd], Sites::All);
+        assert_eq!(verdict(&policy, "GET", "/vault", &weak), Verdict::StepUp);
+        assert_eq!(verdict(&policy, "GET", "/vault", &token(&["staff"], &[Pwd, Sms], Sites::All)), Verdict::Allow);
+        assert!(owes_factor(&Demanding::Everybody, &weak));
+        assert!(matches!(still_alive(weak.clone(), UnixMillis(999)), Subject::Token(_)));
+        assert!(matches!(still_alive(weak, UnixMillis(1000)), Subject::Anonymous { ended: true }));
+    }
+
     #[test]
     fn ambiguous_paths_are_refused_unless_allowed_by_name() {
         let subject = person(&[], &[Pwd]);
@@ -369,8 +417,12 @@ mod tests {
             assert_eq!(verdict(&policy, "GET", path, &subject), Verdict::Ambiguous(mark), "{path}");
         }
         assert_eq!(verdict(&policy, "GET", "/a?b=%2f", &subject), Verdict::Allow);
-        let mut allowed =
-            super::super::Site { index: 0, settings: policy.sites[0].settings.clone(), label: String::new() };
+        let mut allowed = super::super::Site {
+            index: 0,
+            settings: policy.sites[0].settings.clone(),
+            host: String::new(),
+            label: String::new(),
+        };
         allowed.settings.allow_encoded = vec!["%2F".into()];
         policy.sites[0] = std::sync::Arc::new(allowed);
         assert_eq!(verdict(&policy, "GET", "/a%2fb", &subject), Verdict::Allow);
@@ -394,7 +446,8 @@ mod tests {
         assert_eq!(ask(&policy, "OPTIONS", "/", &preflight), Verdict::Authenticate);
         let mut settings = policy.sites[0].settings.clone();
         settings.allow_preflight = true;
-        policy.sites[0] = std::sync::Arc::new(super::super::Site { index: 0, settings, label: String::new() });
+        policy.sites[0] =
+            std::sync::Arc::new(super::super::Site { index: 0, settings, host: String::new(), label: String::new() });
         assert_eq!(ask(&policy, "OPTIONS", "/", &preflight), Verdict::Allow);
         assert_eq!(ask(&policy, "OPTIONS", "/", &HeaderMap::new()), Verdict::Authenticate);
         assert_eq!(ask(&policy, "GET", "/", &preflight), Verdict::Authenticate);

@@ -32,14 +32,13 @@ impl Entrance {
         connection: &Connection,
     ) -> Result<Place, Misdirected> {
         let host = &*view.authority.host;
+        let on_portal_host = self.is_portal(sites, host);
+        let site = self.site(sites, host);
         // RFC 9110 §7.4: a connection made for one name must not ask for another. Without SNI there is nothing to compare.
         let name = connection.tls.as_ref().and_then(|tls| tls.server_name.as_deref());
         if name.is_some_and(|name| name != host) {
             return Err(Misdirected::ServerName);
         }
-        let exact = exactly(sites, host);
-        let on_portal_host = host == self.host || (self.loopback && exact.is_none() && is_this_machine(host));
-        let site = exact.or_else(|| self.behind_portal(sites).filter(|_| on_portal_host));
         if site.is_none() && !on_portal_host {
             // The page that says so is meant to be read: what it is dressed in is public anyway.
             let page = self.page(&view.target.path, on_portal_host).filter(|page| page.path.starts_with("assets/"));
@@ -55,6 +54,16 @@ impl Entrance {
                 None => Err(Misdirected::NoSuchPage),
             },
         }
+    }
+
+    /// The host of `portal.url`, or an alias of it.
+    fn is_portal(&self, sites: &[Arc<Site>], host: &str) -> bool {
+        host == self.host || (self.loopback && exactly(sites, host).is_none() && is_this_machine(host))
+    }
+
+    /// The site that a host stands for.
+    pub(super) fn site<'a>(&self, sites: &'a [Arc<Site>], host: &str) -> Option<&'a Arc<Site>> {
+        exactly(sites, host).or_else(|| self.behind_portal(sites).filter(|_| self.is_portal(sites, host)))
     }
 
     /// The site that the portal's host (or an alias of it) stands for.

@@ -19,7 +19,7 @@ pub(super) fn get(visit: &Visit<'_>) -> Answer {
     if overruled(&visit.room.settings) {
         return respond::bare(StatusCode::FORBIDDEN);
     }
-    let Some(live) = visit.live() else { return visit.unauthenticated() };
+    let Some(live) = visit.subject.live() else { return visit.unauthenticated() };
     let mut answer = respond::bare(StatusCode::OK);
     for (name, value) in identity(fields, &live.record) {
         // A name that no field can carry is left out rather than mangled; the identity room admits none.

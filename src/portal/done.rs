@@ -39,10 +39,12 @@ pub(super) enum Done {
     Changed,
     Revoked,
     NoInvitation,
+    TokenRevoked,
+    NoToken,
 }
 
 impl Done {
-    const ALL: [Self; 33] = [
+    const ALL: [Self; 35] = [
         Self::SignedOut,
         Self::Reset,
         Self::Ready,
@@ -76,6 +78,8 @@ impl Done {
         Self::Changed,
         Self::Revoked,
         Self::NoInvitation,
+        Self::TokenRevoked,
+        Self::NoToken,
     ];
 
     /// Its value in the query.
@@ -114,6 +118,8 @@ impl Done {
             Self::Changed => "changed",
             Self::Revoked => "revoked",
             Self::NoInvitation => "no-invitation",
+            Self::TokenRevoked => "token-revoked",
+            Self::NoToken => "no-token",
         }
     }
 
@@ -158,6 +164,8 @@ impl Done {
             Self::Changed => Notice::PersonChanged,
             Self::Revoked => Notice::InvitationRevoked,
             Self::NoInvitation => Notice::InvitationNotThere,
+            Self::TokenRevoked => Notice::TokenRevoked,
+            Self::NoToken => Notice::TokenNotThere,
         }
     }
 }

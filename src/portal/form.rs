@@ -135,6 +135,12 @@ impl Sent {
         self.0.remove(name)
     }
 
+    /// What stands after `prefix` in the names of ticked boxes.
+    pub(super) fn ticked(&mut self, prefix: &str) -> Vec<String> {
+        let names: Vec<_> = self.0.keys().filter_map(|name| name.strip_prefix(prefix)).map(str::to_owned).collect();
+        names.into_iter().filter(|name| self.flag(&format!("{prefix}{name}"))).collect()
+    }
+
     /// A ticked box or a pressed button: sent and not empty.
     pub(super) fn flag(&mut self, name: &str) -> bool {
         self.0.remove(name).is_some_and(|value| !value.is_empty())

@@ -1,4 +1,4 @@
-//! `me`: who is signed in, for scripts of the sites (OpenID Connect's names for claims). Times are seconds (`NumericDate`).
+//! `me`: who is signed in, or whose token it is, for scripts of the sites (OpenID Connect's names for claims). Times are seconds (`NumericDate`).
 
 use http::StatusCode;
 use serde::Serialize;
@@ -8,7 +8,7 @@ use crate::inbound::answer::Answer;
 
 /// JSON, or 401.
 pub(super) fn get(visit: &Visit<'_>) -> Answer {
-    let Some(live) = visit.live() else { return visit.unauthenticated() };
+    let Some(live) = visit.subject.live() else { return visit.unauthenticated() };
     let record = &live.record;
     let me = Me {
         sub: &record.account.0,

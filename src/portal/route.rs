@@ -34,6 +34,7 @@ use super::{
     sign_in::{self, SignIn},
     sign_out::SignOut,
     stop::Outcome,
+    tokens::Tokens,
     verify::{self, Verify},
     visit::{Bound, Room, Visit},
 };
@@ -78,6 +79,7 @@ enum Route<'p> {
     PhoneSend,
     Disable,
     Sessions,
+    Tokens,
     Activity,
     People,
     Invitations,
@@ -155,6 +157,7 @@ async fn answer(route: Route<'_>, visit: &Visit<'_>, body: Incoming) -> Outcome 
         Route::PhoneSend => form_page::<phone::Send>(visit, body).await,
         Route::Disable => form_page::<Disable>(visit, body).await,
         Route::Sessions => form_page::<Sessions>(visit, body).await,
+        Route::Tokens => form_page::<Tokens>(visit, body).await,
         Route::Activity => activity::get(visit).await,
         Route::People => form_page::<People>(visit, body).await,
         Route::Invitations => form_page::<Invitations>(visit, body).await,
@@ -239,6 +242,7 @@ impl<'p> Route<'p> {
             "second-factor/phone/send" => Self::PhoneSend,
             "second-factor/disable" => Self::Disable,
             "sessions" => Self::Sessions,
+            "tokens" => Self::Tokens,
             "activity" => Self::Activity,
             "admin/people" => Self::People,
             "admin/invitations" => Self::Invitations,
@@ -286,6 +290,7 @@ impl<'p> Route<'p> {
             | Self::PhoneSend
             | Self::Disable
             | Self::Sessions
+            | Self::Tokens
             | Self::Activity
             | Self::People
             | Self::Invitations => true,

@@ -22,7 +22,7 @@ use crate::{
         portal::{PortalUrl, Reach},
         site::{HostPattern, Site},
     },
-    inbound::{View, Wants, answer::Answer},
+    inbound::{View, Wants, answer::Answer, bearer::Scheme},
 };
 
 impl Room {
@@ -51,12 +51,30 @@ impl Room {
 
     /// JSON 401.
     pub(super) fn unauthenticated(&self, view: &View) -> Answer {
+        self.challenge("Bearer", self.basic_challenge(view))
+    }
+
+    /// JSON 401 for a token that is worth nothing (RFC 6750 §3.1). Who sent it as a password is asked for another one.
+    pub(super) fn no_token(&self, view: &View, scheme: Scheme) -> Answer {
+        self.challenge("Bearer error=\"invalid_token\"", scheme == Scheme::Basic || self.basic_challenge(view))
+    }
+
+    /// JSON 403 for a token that is not for this site (RFC 6750 §3.1).
+    pub(super) fn out_of_scope(&self, view: &View) -> Answer {
+        let words = "This token is not for this site.";
+        let mut answer = respond::problem_json(StatusCode::FORBIDDEN, words, view.id.as_str());
+        let challenge = HeaderValue::from_static("Bearer error=\"insufficient_scope\"");
+        answer.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        answer
+    }
+
+    /// `basic` pops a dialog, so only where the operator asked for it or it was used (RFC 7617).
+    fn challenge(&self, bearer: &'static str, basic: bool) -> Answer {
         let body = serde_json::json!({ "error": "unauthenticated", "login": self.url_to("login") });
         let mut answer = respond::json(StatusCode::UNAUTHORIZED, &body);
         let challenges = answer.headers_mut();
-        challenges.append(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        if self.basic_challenge(view) {
-            // It pops a dialog, so only where the operator asked for it (RFC 7617).
+        challenges.append(header::WWW_AUTHENTICATE, HeaderValue::from_static(bearer));
+        if basic {
             challenges.append(
                 header::WWW_AUTHENTICATE,
                 HeaderValue::from_static("Basic realm=\"sign-in\", charset=\"UTF-8\""),

@@ -109,11 +109,11 @@ impl<'a> Visit<'a> {
         Ok(visit)
     }
 
-    /// Who is signed in.
+    /// Who is signed in. A token is no sign-in: only `me` and `check` know any ([`Subject::live`]).
     pub(super) fn live(&self) -> Option<&Live> {
         match &self.subject {
             Subject::Session(live) => Some(live),
-            Subject::Anonymous { .. } | Subject::Unknown => None,
+            Subject::Token(_) | Subject::Anonymous { .. } | Subject::Unknown => None,
         }
     }
 
@@ -204,7 +204,12 @@ impl<'a> Visit<'a> {
     /// 303 to sign-in once more, with everything, and back to a portal page that guards the account: a session found open
     /// and a password do not make up for the factor.
     pub(super) fn confirm_first(&self, page: &str) -> Answer {
-        self.to_page(&format!("login?again=1&return_to={}", encoded(&self.room.to(page))))
+        self.to_page(&self.once_more(page))
+    }
+
+    /// The page where one signs in once more, on the way to another.
+    pub(super) fn once_more(&self, page: &str) -> String {
+        format!("login?again=1&return_to={}", encoded(&self.room.to(page)))
     }
 
     /// 303 to sign-in, with a notice and the place wanted.

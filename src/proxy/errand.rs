@@ -68,13 +68,13 @@ impl Errand {
         Ok((Self { view, subject, site, end, names: Arc::clone(names), parts, uri, authority, upgrade }, body))
     }
 
-    /// Whether a session speaks here.
+    /// Whether somebody speaks here, by a session or a token.
     pub fn signed_in(&self) -> bool {
-        matches!(self.subject, Subject::Session(_))
+        self.subject.live().is_some()
     }
 
     /// A WebSocket carries the cookie wherever the page that opened it came from, and no CORS stands in the way: only pages
-    /// of this authority may open one with a session (OWASP ASVS 5.0, 4.4.2). Programs send no `Origin`.
+    /// of this authority may open one with a session (OWASP ASVS 5.0, 4.4.2). So does a token that a browser keeps as a password. Programs send no `Origin`.
     pub fn same_origin(&self) -> Result<(), ProxyError> {
         let Some(origin) = self.view.fetch.origin.as_deref().filter(|_| self.upgrade.is_some() && self.signed_in())
         else {

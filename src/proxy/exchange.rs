@@ -21,7 +21,6 @@ use super::{
 };
 use crate::{
     inbound::answer::Answer,
-    policy::Subject,
     session::{Live, Sessions},
     world::Clock,
 };
@@ -126,10 +125,7 @@ impl Proxy {
     }
 
     fn guard<'a>(&'a self, errand: &'a Errand) -> Option<Guard<'a>> {
-        match &errand.subject {
-            Subject::Session(live) => Some(Guard { sessions: &self.sessions, live, clock: &self.clock }),
-            Subject::Anonymous { .. } | Subject::Unknown => None,
-        }
+        errand.subject.live().map(|live| Guard { sessions: &self.sessions, live, clock: &self.clock })
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) fn put(
     (subject, site): (&Subject, &Site),
     sink: &mut impl Sink,
 ) {
-    let Subject::Session(live) = subject else { return };
+    let Some(live) = subject.live() else { return };
     sink.put_all(live.record.told(names));
     if let Some(name) = &names.assertion
         && let Some(assertion) = assertions.field(&live.record, site.index)

@@ -15,7 +15,6 @@ use super::{
 };
 use crate::{
     inbound::answer::{Answer, Outgoing},
-    policy::Subject,
     session::Sessions,
 };
 
@@ -52,12 +51,11 @@ impl Proxy {
             lease.release();
             Outgoing::from(whole)
         } else {
-            let granted = match &errand.subject {
-                Subject::Session(live) => {
-                    Some(Granted { sessions: self.sessions.clone(), live: live.clone(), clock: self.clock.clone() })
-                }
-                _ => None,
-            };
+            let granted = errand.subject.live().map(|live| Granted {
+                sessions: self.sessions.clone(),
+                live: live.clone(),
+                clock: self.clock.clone(),
+            });
             let watch = Watch::new(granted, lasts(&parts.headers), (self.limits.upstream_stall, errand.end), upload);
             let (source, lease) = source.beside_upload(lease);
             Outgoing::stream(Download::new(source, lease, watch, &errand.names))

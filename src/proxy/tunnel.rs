@@ -29,7 +29,6 @@ use super::{
 };
 use crate::{
     inbound::answer::{Answer, Held, Outgoing},
-    policy::Subject,
     session::{Live, Sessions},
     world::Clock,
 };
@@ -52,10 +51,7 @@ pub(super) fn open(
     parts.extensions.clear();
     let held = Held::default();
     parts.extensions.insert(held.clone());
-    let session = match &errand.subject {
-        Subject::Session(live) => Some(live.clone()),
-        _ => None,
-    };
+    let session = errand.subject.live().cloned();
     let tunnel = Tunnel { session, sessions: proxy.sessions.clone(), clock: proxy.clock.clone() };
     let (site, id) = (Arc::clone(&errand.site), errand.view.id);
     let counted = proxy.tunnels.hold();

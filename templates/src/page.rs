@@ -23,6 +23,7 @@ pub mod sessions;
 pub mod setup;
 pub mod sign_in;
 pub mod sign_out;
+pub mod tokens;
 pub mod trouble;
 pub mod verify;
 
@@ -50,6 +51,7 @@ pub use self::{
     setup::Setup,
     sign_in::SignIn,
     sign_out::SignOut,
+    tokens::{FreshToken, SiteChoice, TokenLine, Tokens},
     trouble::{CookieReason, CookiesBlocked, DeadLink, FormLost, FrameSignIn, Link, Trouble, TroublePage},
     verify::Verify,
 };

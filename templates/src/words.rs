@@ -181,6 +181,10 @@ pub enum Notice<'a> {
     DeviceNotThere,
     /// After `sessions`: all others ended.
     OthersSignedOut,
+    /// After `tokens`: one was revoked.
+    TokenRevoked,
+    /// After `tokens`: there was no such token (any more).
+    TokenNotThere,
     /// SMS could not reach the number; a call is on its way.
     FellBackToCall,
 }
@@ -229,6 +233,8 @@ impl Notice<'_> {
                 Self::DeviceSignedOut => "That device is signed out.",
                 Self::DeviceNotThere => "That device is not signed in here any more.",
                 Self::OthersSignedOut => "You are signed out everywhere else.",
+                Self::TokenRevoked => "That token is revoked.",
+                Self::TokenNotThere => "You have no such token any more.",
                 Self::FellBackToCall => "A text message couldn't reach that number, so we're calling it instead.",
             }
         }
@@ -245,6 +251,7 @@ impl Notice<'_> {
                 | Self::DeviceNotThere
                 | Self::PersonChanged
                 | Self::InvitationNotThere
+                | Self::TokenNotThere
                 | Self::FactorOff
         )
     }

@@ -54,6 +54,8 @@ mod sign_in_machine;
 mod stores;
 mod support;
 mod throttles;
+mod token_ends;
+mod tokens;
 mod twilio;
 mod upstreams;
 mod wires;

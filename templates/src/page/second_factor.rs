@@ -125,6 +125,7 @@ impl SecondFactor<'_> {
             }
             p.links {
                 a href=(frame.to("sessions")) { "Where you are signed in" }
+                a href=(frame.to("tokens")) { "Access tokens" }
                 a href=(frame.to("activity")) { "Activity" }
                 a href=(frame.to("password")) { "Change password" }
                 a href=(frame.to("profile")) { "Back to profile" }

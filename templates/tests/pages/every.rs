@@ -483,6 +483,40 @@ fn guarding(t: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, Marku
         notice: None,
         alert: None,
     };
+    let token = TokenLine {
+        id: t.token,
+        name: t.name,
+        sites: &[],
+        made: NOW - 86_400_000,
+        last_used: None,
+        expires: NOW + 86_400_000,
+    };
+    let used = TokenLine { sites: &["wiki.example.com", t.place], last_used: Some(NOW - 300_000), ..token };
+    let choices = [
+        SiteChoice { host: "wiki.example.com", chosen: true },
+        SiteChoice { host: "files.example.com", chosen: false },
+    ];
+    let token_errors =
+        [FieldError { field: "name", message: t.error }, FieldError { field: "sites", message: t.error }];
+    let tokens = Tokens {
+        frame,
+        lines: &[token, used],
+        fresh: None,
+        confirm: None,
+        name: t.name,
+        sites: &choices,
+        all: false,
+        days: 90,
+        now: NOW,
+        notice: None,
+        errors: &[],
+        alert: None,
+    };
+    let fresh = FreshToken {
+        name: t.name,
+        value: "vst_c2VjcmV0LXRva2VuLXNlY3JldC10b2tlbi1zZWNyZXQtdG9rZW4tc2VjcmV0LXRva2Vu",
+        url: "https://wiki.example.com/",
+    };
     let security = SecondFactor {
         frame,
         factors: &[],
@@ -562,6 +596,11 @@ fn guarding(t: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, Marku
             }
             .render(),
         ),
+        ("tokens", Tokens { notice: Some(Notice::TokenRevoked), ..tokens }.render()),
+        ("tokens-error", Tokens { errors: &token_errors, ..tokens }.render()),
+        ("tokens-confirm", Tokens { lines: &[], confirm: Some("login?again=1"), ..tokens }.render()),
+        ("tokens-one-site", Tokens { sites: &choices[..1], alert: Some(Alert::FormExpired), ..tokens }.render()),
+        ("tokens-fresh", Tokens { fresh: Some(fresh), ..tokens }.render()),
         ("activity", Activity { frame, lines: &[activity, refused], newest: true, older: None }.render()),
         (
             "activity-many",
