@@ -55,7 +55,9 @@ pub(crate) struct Tokens {
     /// Tokens that are worth nothing: since when, and for how long they are not asked about again.
     worthless: Cache<Key, (UnixMillis, Duration)>,
     /// So many questions to the accounts at a time.
-    places: Arc<Semaphore>,
+    places: Semaphore,
+    /// So many uses that wait to be written down.
+    notes: Arc<Semaphore>,
     /// Tokens of tunnels that are asked about, or could not be.
     renewing: Mutex<HashMap<Sid, Renewal>>,
 }
@@ -85,7 +87,8 @@ impl Default for Tokens {
             identity: OnceLock::new(),
             memo: Memo::new(),
             worthless: Cache::new(WORTHLESS_REMEMBERED),
-            places: Arc::new(Semaphore::new(PLACES)),
+            places: Semaphore::new(PLACES),
+            notes: Arc::new(Semaphore::new(NOTES)),
             renewing: Mutex::default(),
         }
     }
@@ -208,38 +211,33 @@ impl Shared {
         if tokens.is_worthless(&key, now) {
             return Ok(Found::Nothing);
         }
-        // Closed never; if it were, nobody would get in.
-        let Ok(place) = Arc::clone(&tokens.places).acquire_owned().await else { return Ok(Found::Away) };
         for _ in 0..TRIES {
-            let worth = match timeout(ACCOUNTS_PATIENCE, identity.token_worth(&key.0, now)).await {
-                Ok(Ok(worth)) => worth,
-                Ok(Err(error)) => {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "a token could not be asked about");
-                    return Ok(Found::Away);
-                }
-                Err(_) => return Ok(Found::Away),
-            };
-            let (token, owner) = match worth {
-                Worth::Live(live) => *live,
-                Worth::Resting => return Ok(tokens.worth_nothing(key, now, RESTS)),
-                Worth::Nothing => return Ok(tokens.worth_nothing(key, now, GONE)),
+            let (token, owner) = match timeout(ACCOUNTS_PATIENCE, tokens.ask(identity, key, now)).await {
+                Ok(Some(Worth::Live(live))) => *live,
+                Ok(Some(Worth::Resting)) => return Ok(tokens.worth_nothing(key, now, RESTS)),
+                Ok(Some(Worth::Nothing)) => return Ok(tokens.worth_nothing(key, now, GONE)),
+                Ok(None) | Err(_) => return Ok(Found::Away),
             };
             let fresh = Fresh::new(key, record(&token, &owner), now)?;
             let stored = Stored { raw: fresh.raw.clone(), record: fresh.record.clone(), active_at: Some(now) };
             if self.store.create(fresh, None).await? {
-                let identity = identity.clone();
-                // Nobody waits for it; its place keeps these few, too.
-                self.service.spawn(async move {
-                    if let Err(error) = identity.token_used(&token.id, now).await {
-                        tracing::debug!(token = token.id, %error, "the use of a token was not written");
-                    }
-                    drop(place);
-                });
+                self.note_use(identity.clone(), token.id, now);
                 return Ok(Found::Known(self.known(key, stored)));
             }
             // The account changed in between.
         }
         Ok(Found::Away)
+    }
+
+    /// Nobody waits for it, and where too many wait already, it is left out.
+    fn note_use(&self, identity: Identity, token: String, now: UnixMillis) {
+        let Ok(place) = Arc::clone(&self.tokens.notes).try_acquire_owned() else { return };
+        self.service.spawn(async move {
+            if let Err(error) = identity.token_used(&token, now).await {
+                tracing::debug!(token, %error, "the use of a token was not written");
+            }
+            drop(place);
+        });
     }
 
     /// Asks the accounts about the token of a tunnel, beside all else: what was kept of it is gone, as it is every ten minutes.
@@ -263,6 +261,17 @@ impl Shared {
 }
 
 impl Tokens {
+    /// `None`: no answer.
+    async fn ask(&self, identity: &Identity, key: Key, now: UnixMillis) -> Option<Worth> {
+        let _place = self.places.acquire().await.ok()?;
+        let worth = identity.token_worth(&key.0, now).await;
+        worth
+            .inspect_err(|error| {
+                tracing::debug!(error = error as &dyn std::error::Error, "a token could not be asked about");
+            })
+            .ok()
+    }
+
     fn worth_nothing(&self, key: Key, now: UnixMillis, span: Duration) -> Found {
         self.worthless.insert(key, (now, span));
         Found::Nothing
@@ -336,6 +345,7 @@ fn record(token: &AccessToken, owner: &Account) -> Record {
 const KEPT: Duration = Duration::from_mins(10);
 /// Questions to the accounts at a time.
 const PLACES: usize = 8;
+const NOTES: usize = 64;
 /// How long the accounts may take.
 const ACCOUNTS_PATIENCE: Duration = Duration::from_secs(2);
 /// How often a keeping that was overtaken is tried again.
