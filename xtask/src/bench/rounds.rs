@@ -31,8 +31,11 @@ pub(super) fn alternate(
     load: impl Fn(&Front, u64) -> Result<Seen, Failure>,
 ) -> Result<Vec<Measured>, Failure> {
     let mut samples: Vec<Vec<Sample>> = fronts.iter().map(|_| Vec::new()).collect();
-    for _ in 0..bench.options.rounds {
-        for (front, samples) in fronts.iter_mut().zip(&mut samples) {
+    for round in 0..bench.options.rounds {
+        // Each round begins with another, so that nobody always follows the same neighbour.
+        let begin = round % fronts.len().max(1);
+        for nth in (begin..fronts.len()).chain(0..begin) {
+            let (Some(front), Some(samples)) = (fronts.get_mut(nth), samples.get_mut(nth)) else { continue };
             front.process.restart(front.plain)?;
             load(front, 1)?;
             let before = front.usage().cpu_us();
