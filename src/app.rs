@@ -87,9 +87,12 @@ pub fn serve(mut config: Config, failures: Failures) -> Result<(), ServeError> {
     let drain = service.spawn(start::migrate_then(rooms.identity.clone(), config.portal.clone(), {
         let (identity, sessions, assertions) =
             (rooms.identity.clone(), rooms.sessions.clone(), rooms.assertions.clone());
-        let trail = identity.clone().keep_trail(clock.clone());
-        let telling = identity.clone().keep_telling(clock.clone());
-        async { tokio::join!(outbox::drain(identity, sessions), assertions.keep(), trail, telling).0 }
+        // Boxed: on its way to the runtime one future after another would lie on this thread's stack, which stays as long as we do.
+        let trail = Box::pin(identity.clone().keep_trail(clock.clone()));
+        let telling = Box::pin(identity.clone().keep_telling(clock.clone()));
+        async {
+            tokio::join!(Box::pin(outbox::drain(identity, sessions)), Box::pin(assertions.keep()), trail, telling).0
+        }
     }));
     service.spawn(rooms.upstreams.clone().check());
     service.spawn(tidying::tidy());
