@@ -116,7 +116,7 @@ impl Identity {
     }
 
     /// Redeems such a link: the account has its old address again, later changes and their links are worth nothing, every
-    /// session, the password, recovery codes, access tokens and factors not older than a week before the change end, and a link to a new password goes to the old address. Signs nobody in.
+    /// session, the password, recovery codes, access tokens, unused invitations and factors not older than a week before the change end, and a link to a new password goes to the old address. Signs nobody in.
     ///
     /// # Errors
     /// [`Refusal::DeadLink`], [`Refusal::Store`].
@@ -135,13 +135,13 @@ impl Identity {
             ledger.remove_factor(&mut tx, id, &factor.id).await?;
         }
         ledger.drop_recovery_codes(&mut tx, id).await?;
-        ledger.drop_tokens(&mut tx, id).await?;
+        let ended = self.drop_ways_in(&mut tx, id).await?;
         ledger.put_link(&mut tx, Purpose::Reset, &id.0, &reset.hash, now, now.plus(RESET_LIVES)).await?;
         let (owner, row) = self.guarded_as(tx, self.entry(Event::EmailChangeUndone, id, now), Carry::End).await?;
         for factor in before.factors.iter().filter(late) {
             self.forget_push(&owner.id, &factor.kind);
         }
-        if self.mail_reset(&owner, &reset.text).is_err() {
+        if self.mail_reset(&owner, &reset.text, ended.invitations).is_err() {
             // The change is undone all the same, and "Forgot your password?" sends another one.
             tracing::warn!(account = %owner.id.0, "the mail queue is full: a reset link was not sent");
         }

@@ -2,12 +2,14 @@
 //!
 //! [`Administration`] is for whoever was found to be one; every change looks again, in its own transaction.
 
+use std::sync::Arc;
+
 use super::{
     Identity, Refusal,
     account::{Account, AccountId},
     ledger::Sought,
     outbox::RowId,
-    people::By,
+    people::{By, listed},
 };
 use crate::world::UnixMillis;
 
@@ -16,19 +18,37 @@ use crate::world::UnixMillis;
 pub struct Administration {
     pub(super) identity: Identity,
     pub(super) id: AccountId,
+    sid: Arc<str>,
+    generation: i64,
 }
 
 impl Identity {
-    /// For an account that may administrate; `None` for everybody else.
+    /// For an account that may administrate, by its session `sid`; `None` for everybody else.
     #[must_use]
-    pub fn administration(&self, account: &Account) -> Option<Administration> {
-        self.administrates(account).then(|| Administration { identity: self.clone(), id: account.id.clone() })
+    pub fn administration(&self, account: &Account, sid: &str) -> Option<Administration> {
+        self.administrates(account).then(|| Administration {
+            identity: self.clone(),
+            id: account.id.clone(),
+            sid: sid.into(),
+            generation: account.generation,
+        })
     }
 }
 
 impl Administration {
     pub(super) fn by(&self) -> By {
-        By::Administrator(self.id.clone())
+        By::Administrator { id: self.id.clone(), sid: Arc::clone(&self.sid), generation: self.generation }
+    }
+
+    /// Whether no change waits for the sessions that will end this one. Whoever asks the session store next and is told that
+    /// the session lives missed nothing: what comes later, the account's generation tells.
+    ///
+    /// # Errors
+    /// [`Refusal::Stale`] when there is one; [`Refusal::Store`].
+    pub async fn still_acts(&self) -> Result<(), Refusal> {
+        let ledger = &self.identity.inner.ledger;
+        let ends = ledger.ends(&mut ledger.db().read().await?, &self.id, &self.sid).await?;
+        if ends { Err(Refusal::Stale) } else { Ok(()) }
     }
 
     /// Whose hand it is.
@@ -57,7 +77,7 @@ impl Administration {
         Ok(ledger.count_waiting(&mut ledger.db().read().await?).await?.unsigned_abs())
     }
 
-    /// Ends the person's sessions; they cannot sign in until enabled again.
+    /// Ends the person's sessions; they cannot sign in until enabled again. Their invitations are revoked.
     ///
     /// # Errors
     /// [`Refusal::LastAdministrator`]; [`Refusal::Stale`] when there is no such account, or its asker is no administrator
@@ -74,6 +94,15 @@ impl Administration {
         self.identity.enable_by(&self.by(), id, now).await
     }
 
+    /// Replaces the person's groups by those typed, comma separated.
+    ///
+    /// # Errors
+    /// [`Refusal::Fields`] (`groups`); [`Refusal::LastAdministrator`]; [`Refusal::Stale`] as with
+    /// [`Administration::disable`]; [`Refusal::Store`].
+    pub async fn set_groups(&self, id: &AccountId, typed: &str, now: UnixMillis) -> Result<RowId, Refusal> {
+        self.identity.set_groups_by(&self.by(), id, &listed(typed, MOST_GROUPS)?, now).await
+    }
+
     /// Ends the registration of somebody who waits for an approval, and mails them. Nobody else ever gets the username.
     ///
     /// # Errors
@@ -86,3 +115,6 @@ impl Administration {
         self.identity.declined(tx, &self.by(), &owner.ok_or(Refusal::Stale)?, now).await
     }
 }
+
+/// Groups that one person is put in by the portal.
+const MOST_GROUPS: usize = 100;

@@ -135,6 +135,22 @@ impl House {
         panic!("no mail came");
     }
 
+    /// The oldest mail to that address; others stay.
+    pub(super) async fn mail_to(&self, address: &str) -> Letter {
+        for _ in 0..3000 {
+            let found = {
+                let mut letters = self.letters.lock().unwrap();
+                let place = letters.iter().position(|letter| letter.to.to_string() == address);
+                place.map(|place| letters.remove(place))
+            };
+            if let Some(letter) = found {
+                return letter;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("no mail came to {address}");
+    }
+
     pub(super) async fn no_mail(&self) {
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert!(self.letters.lock().unwrap().is_empty());

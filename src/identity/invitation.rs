@@ -9,15 +9,17 @@ use templates::mail as words;
 
 use super::{
     Identity, Refusal,
+    account::Account,
     administration::Administration,
+    fields,
     ledger::{Brought, NewInvitation, groups_of},
     names::Email,
-    people::{judge_groups, named},
+    people::{listed, named},
     throttle::{Purpose, Ticket},
     token,
     trail::Event,
 };
-use crate::{inbound::Client, world::UnixMillis};
+use crate::{inbound::Client, verify::Destination, world::UnixMillis};
 
 /// A new invitation: its link is shown this once.
 #[derive(Debug)]
@@ -92,6 +94,30 @@ impl Identity {
         ledger.invitation(&mut ledger.db().read().await?, &hash, now).await?.ok_or(Refusal::DeadLink)
     }
 
+    /// Tells its maker: whoever found their session open may have made it.
+    fn tell_invitation(
+        &self,
+        maker: &Account,
+        email: Option<&str>,
+        groups: &[String],
+        (now, until): (UnixMillis, UnixMillis),
+    ) {
+        let settings = &self.inner.settings;
+        // Mails shall lead nowhere but here.
+        let groups: Vec<_> = groups.iter().map(String::as_str).filter(|name| !fields::is_address(name)).collect();
+        let masked = email.map(|email| Destination::Email(email.to_owned()).masked());
+        let body = words::InvitationMade {
+            site_name: &settings.portal.name,
+            first_name: maker.greeted(),
+            masked: masked.as_deref(),
+            groups: &groups.join(", "),
+            at: now.0,
+            until: until.0,
+            invitations: &settings.link("admin/invitations"),
+        };
+        self.tell(maker, body.body());
+    }
+
     fn mail_invitation(&self, to: &str, link: &str, lives: Duration) -> Result<(), Refusal> {
         let body = words::Invitation { site_name: &self.inner.settings.portal.name, link, lives };
         Ok(self.mail(to, body.body(), lives)?)
@@ -102,7 +128,8 @@ impl Administration {
     /// Makes an invitation, for whoever brings it or, with an address, for its owner, who is mailed.
     ///
     /// # Errors
-    /// [`Refusal::Fields`], [`Refusal::Stale`] when its maker is no administrator any more, [`Refusal::Busy`] when no mail
+    /// [`Refusal::Fields`], [`Refusal::Stale`] when its maker is no administrator any more or is being signed out,
+    /// [`Refusal::Busy`] when no mail
     /// can leave, [`Refusal::Store`].
     pub async fn invite(&self, email: &str, groups: &str, days: &str, now: UnixMillis) -> Result<Invitation, Refusal> {
         let identity = &self.identity;
@@ -110,7 +137,7 @@ impl Administration {
             "" => None,
             typed => Some(Email::parse(typed).map_err(|message| Refusal::field("email", message))?),
         };
-        let groups = judge_list(groups)?;
+        let groups = listed(groups, MOST_GROUPS)?;
         let days = days.trim().parse().ok().filter(|days| (1..=MOST_DAYS).contains(days));
         let days = days.ok_or_else(|| Refusal::field("days", format!("Enter a number from 1 to {MOST_DAYS}.")))?;
         let lives = Duration::from_hours(24 * u64::from(days));
@@ -129,8 +156,9 @@ impl Administration {
             return Err(Refusal::field("email", "There is an account with this e-mail address already."));
         }
         let bound = email.as_ref().zip(address.as_deref());
+        let id = identity.fresh_id(now)?.0;
         let new = NewInvitation {
-            id: &identity.fresh_id(now)?.0,
+            id: &id,
             token: &shown.hash,
             bound: bound.map(|(email, address)| (address, email.key(), &mailed.hash)),
             groups: &groups,
@@ -145,7 +173,9 @@ impl Administration {
             // Before the commit: what cannot be mailed is not made.
             identity.mail_invitation(address, &link(&mailed.text), lives)?;
         }
+        let maker = ledger.load(&mut tx, &self.id).await?.ok_or(Refusal::Stale)?;
         identity.recorded(tx, entry).await?;
+        identity.tell_invitation(&maker, address.as_deref(), &groups, (now, new.expires));
         Ok(Invitation {
             link: link(&shown.text),
             mailed_to: address,
@@ -187,16 +217,6 @@ impl Administration {
         identity.recorded(tx, identity.entry(Event::InvitationRevoked, &self.id, now)).await?;
         Ok(true)
     }
-}
-
-/// Groups as they were typed, comma separated.
-fn judge_list(typed: &str) -> Result<Vec<String>, Refusal> {
-    let typed: Vec<String> =
-        typed.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
-    if typed.len() > MOST_GROUPS {
-        return Err(Refusal::field("groups", format!("Name at most {MOST_GROUPS} groups.")));
-    }
-    judge_groups(&typed)
 }
 
 /// How many days an invitation lives where nothing else is wanted.

@@ -4,11 +4,25 @@ use std::time::Duration;
 
 use templates::mail::{self as words, MailBody};
 
-use super::{Identity, account::Account, second_factor::words_of};
+use super::{
+    Identity, Refusal,
+    account::{Account, AccountId},
+    second_factor::words_of,
+};
 use crate::{
     mail::{Letter, Overfull},
+    storage::Tx,
     world::UnixMillis,
 };
+
+/// What ended with a change: whether there was any of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ended {
+    /// Access tokens.
+    pub(super) tokens: bool,
+    /// Invitations that nobody had used.
+    pub(super) invitations: bool,
+}
 
 impl Identity {
     /// Hands a mail to the post, worth sending for `patience`. An address that no longer parses (it did when it was written) is
@@ -28,8 +42,14 @@ impl Identity {
         }
     }
 
-    /// After a change or reset of the password; `tokens`: access tokens ended with it.
-    pub(super) fn tell_password_changed(&self, account: &Account, tokens: bool, now: UnixMillis) {
+    /// Ends what somebody else may have made to come in by once the account is taken back.
+    pub(super) async fn drop_ways_in(&self, tx: &mut Tx, id: &AccountId) -> Result<Ended, Refusal> {
+        let ledger = &self.inner.ledger;
+        Ok(Ended { tokens: ledger.drop_tokens(tx, id).await?, invitations: ledger.drop_invitations_of(tx, id).await? })
+    }
+
+    /// After a change or reset of the password, and what ended with it.
+    pub(super) fn tell_password_changed(&self, account: &Account, ended: Ended, now: UnixMillis) {
         let settings = &self.inner.settings;
         let masked: Vec<_> = account.factors.iter().map(|factor| account.masked(&factor.kind)).collect();
         let still_on = account.factors.iter().zip(&masked);
@@ -38,7 +58,8 @@ impl Identity {
         let body = words::PasswordChanged {
             site_name: &settings.portal.name,
             first_name: account.greeted(),
-            tokens,
+            tokens: ended.tokens,
+            invitations: ended.invitations,
             at: now.0,
             forgot: &settings.link("password/forgot"),
             still_on: &still_on,

@@ -2,6 +2,8 @@
 //!
 //! Every change writes its outbox row, so servers act on it within a second. The last administrator stays.
 
+use std::sync::Arc;
+
 use secrecy::SecretString;
 use templates::mail as words;
 
@@ -42,7 +44,14 @@ pub(super) enum By {
     /// The command line.
     Operator,
     /// An administrator, by the portal.
-    Administrator(AccountId),
+    Administrator {
+        /// Whose hand it is.
+        id: AccountId,
+        /// By which session.
+        sid: Arc<str>,
+        /// The account's generation when they were found to be one.
+        generation: i64,
+    },
 }
 
 impl Identity {
@@ -112,7 +121,8 @@ impl Identity {
         }
     }
 
-    /// Ends the person's sessions; they cannot sign in, and their access tokens rest, until enabled again.
+    /// Ends the person's sessions; they cannot sign in, and their access tokens rest, until enabled again. Their invitations are
+    /// revoked.
     ///
     /// # Errors
     /// [`Refusal::LastAdministrator`], [`Refusal::Stale`] when there is no such account, [`Refusal::Store`].
@@ -125,6 +135,7 @@ impl Identity {
         self.still_may(&mut tx, by).await?;
         self.spare_last_administrator(&mut tx, id).await?;
         self.inner.ledger.set_disabled(&mut tx, id, true).await?;
+        self.inner.ledger.drop_invitations_of(&mut tx, id).await?;
         Ok(self.guarded_as(tx, self.done_by(by, Event::Disabled, id, now), Carry::End).await?.1)
     }
 
@@ -169,7 +180,7 @@ impl Identity {
         Ok(row)
     }
 
-    /// Sets a password, ends the person's sessions and access tokens, mails them.
+    /// Sets a password, ends the person's sessions, access tokens and unused invitations, mails them.
     ///
     /// # Errors
     /// [`Refusal::Fields`], [`Refusal::Stale`] when there is no such account, [`Refusal::Store`].
@@ -183,14 +194,14 @@ impl Identity {
         let hash = self.new_hash(&owner, password, password).await?;
         let mut tx = self.inner.ledger.db().write().await?;
         self.inner.ledger.set_password(&mut tx, id, &hash).await?;
-        let tokens = self.inner.ledger.drop_tokens(&mut tx, id).await?;
+        let ended = self.drop_ways_in(&mut tx, id).await?;
         let entry = self.by_operator(Event::PasswordSet, id, now);
         let (owner, row) = self.guarded_as(tx, entry, Carry::End).await?;
-        self.tell_password_changed(&owner, tokens, now);
+        self.tell_password_changed(&owner, ended, now);
         Ok(row)
     }
 
-    /// Turns every second factor off, ends the person's sessions and access tokens, mails them.
+    /// Turns every second factor off, ends the person's sessions, access tokens and unused invitations, mails them.
     ///
     /// # Errors
     /// [`Refusal::Stale`] when there is no such account, [`Refusal::Store`].
@@ -198,7 +209,7 @@ impl Identity {
         let mut tx = self.inner.ledger.db().write().await?;
         let before = self.inner.ledger.load(&mut tx, id).await?.ok_or(Refusal::Stale)?;
         self.inner.ledger.remove_factors(&mut tx, id).await?;
-        self.inner.ledger.drop_tokens(&mut tx, id).await?;
+        let ended = self.drop_ways_in(&mut tx, id).await?;
         let entry = self.by_operator(Event::FactorsReset, id, now);
         let (owner, row) = self.guarded_as(tx, entry, Carry::End).await?;
         for factor in &before.factors {
@@ -209,6 +220,7 @@ impl Identity {
             site_name: &settings.portal.name,
             first_name: owner.greeted(),
             last: true,
+            invitations: ended.invitations,
             at: now.0,
             forgot: &settings.link("password/forgot"),
         };
@@ -216,21 +228,34 @@ impl Identity {
         Ok(row)
     }
 
-    /// Replaces the person's groups.
+    /// Replaces the person's groups. Who is no administrator any more has no invitations either.
     ///
     /// # Errors
     /// [`Refusal::LastAdministrator`], [`Refusal::Fields`], [`Refusal::Stale`] when there is no such account,
     /// [`Refusal::Store`].
     pub async fn set_groups(&self, id: &AccountId, groups: &[String], now: UnixMillis) -> Result<RowId, Refusal> {
+        self.set_groups_by(&By::Operator, id, groups, now).await
+    }
+
+    pub(super) async fn set_groups_by(
+        &self,
+        by: &By,
+        id: &AccountId,
+        groups: &[String],
+        now: UnixMillis,
+    ) -> Result<RowId, Refusal> {
         let groups = judge_groups(groups)?;
-        let mut tx = self.inner.ledger.db().write().await?;
+        let ledger = &self.inner.ledger;
+        let mut tx = ledger.db().write().await?;
+        self.still_may(&mut tx, by).await?;
         if groups.contains(&self.inner.settings.accounts.admin_group) {
-            self.inner.ledger.load(&mut tx, id).await?.ok_or(Refusal::Stale)?;
+            ledger.load(&mut tx, id).await?.ok_or(Refusal::Stale)?;
         } else {
             self.spare_last_administrator(&mut tx, id).await?;
+            ledger.drop_invitations_of(&mut tx, id).await?;
         }
-        self.inner.ledger.set_groups(&mut tx, id, &groups).await?;
-        let entry = self.by_operator(Event::GroupsSet, id, now).with(named(&groups));
+        ledger.set_groups(&mut tx, id, &groups).await?;
+        let entry = self.done_by(by, Event::GroupsSet, id, now).with(named(&groups));
         Ok(self.guarded_as(tx, entry, Carry::Rewrite).await?.1)
     }
 
@@ -241,16 +266,21 @@ impl Identity {
     pub(super) fn done_by(&self, by: &By, event: Event, id: &AccountId, now: UnixMillis) -> Entry {
         match by {
             By::Operator => self.by_operator(event, id, now),
-            By::Administrator(doer) => self.entry(event, id, now).by(Actor::Administrator).owed_to(doer.clone()),
+            By::Administrator { id: doer, .. } => {
+                self.entry(event, id, now).by(Actor::Administrator).owed_to(doer.clone())
+            }
         }
     }
 
-    /// Refuses when an administrator is none any more. Looked at in the change's own transaction: two who disable each
-    /// other cannot both succeed.
+    /// Refuses when an administrator is none any more, or is being signed out: whoever is thrown out must not leave a way
+    /// back in. Looked at in the change's own transaction: two who disable each other cannot both succeed.
     pub(super) async fn still_may(&self, tx: &mut Tx, by: &By) -> Result<(), Refusal> {
-        let By::Administrator(id) = by else { return Ok(()) };
-        let account = self.inner.ledger.load(tx, id).await?;
-        if account.is_some_and(|account| self.administrates(&account)) { Ok(()) } else { Err(Refusal::Stale) }
+        let By::Administrator { id, sid, generation } = by else { return Ok(()) };
+        let ledger = &self.inner.ledger;
+        let account = ledger.load(tx, id).await?.filter(|account| account.generation == *generation);
+        let may = account.is_some_and(|account| self.administrates(&account));
+        // A change that came since may have been applied to the sessions already: then the generation says so.
+        if may && !ledger.ends(tx, id, sid).await? { Ok(()) } else { Err(Refusal::Stale) }
     }
 
     /// Whether that account may administrate.
@@ -288,6 +318,16 @@ impl Identity {
         }
         Ok(())
     }
+}
+
+/// Groups as they were typed, comma separated.
+pub(super) fn listed(typed: &str, most: usize) -> Result<Vec<String>, Refusal> {
+    let typed: Vec<String> =
+        typed.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    if typed.len() > most {
+        return Err(Refusal::field("groups", format!("Name at most {most} groups.")));
+    }
+    judge_groups(&typed)
 }
 
 /// Sorted, each once.

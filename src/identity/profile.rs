@@ -9,6 +9,7 @@ use super::{
     account::{Account, AccountId, Factor},
     fields::{self, Faults},
     ledger::Carry,
+    letters::Ended,
     names::Username,
     outbox::RowId,
     register::NAME_TAKEN,
@@ -207,7 +208,7 @@ impl Identity {
         ledger.set_password(&mut tx, &owner.id, &hash).await?;
         let entry = self.entry(Event::PasswordChanged, &owner.id, now);
         let (owner, row) = self.guarded_as(tx, entry, Carry::Keep(keep)).await?;
-        self.tell_password_changed(&owner, false, now);
+        self.tell_password_changed(&owner, Ended::default(), now);
         Ok((Authenticated::new(owner, shown), row))
     }
 }

@@ -1,6 +1,6 @@
 //! A forgotten password: a link by mail, ten minutes, once. OWASP Forgot Password Cheat Sheet.
 //!
-//! A reset sets the password and ends every session and access token; it never signs in and never touches the second factor.
+//! A reset sets the password and ends every session, access token and unused invitation of theirs; it never signs in and never touches the second factor.
 
 use std::time::Duration;
 
@@ -74,9 +74,9 @@ impl Identity {
         let owner = ledger.load(&mut tx, &id).await?.filter(|owner| !owner.disabled).ok_or(Refusal::DeadLink)?;
         ledger.set_password(&mut tx, &owner.id, &hash).await?;
         // Whoever knew the old password may have made some.
-        let tokens = ledger.drop_tokens(&mut tx, &owner.id).await?;
+        let ended = self.drop_ways_in(&mut tx, &owner.id).await?;
         let (owner, row) = self.guarded_as(tx, self.entry(Event::PasswordReset, &id, now), Carry::End).await?;
-        self.tell_password_changed(&owner, tokens, now);
+        self.tell_password_changed(&owner, ended, now);
         Ok((owner.id, row))
     }
 
@@ -115,10 +115,11 @@ impl Identity {
         let Some(owner) = ledger.load(&mut tx, id).await?.filter(|owner| !owner.disabled) else { return Ok(()) };
         ledger.put_link(&mut tx, Purpose::Reset, &id.0, &token.hash, now, now.plus(RESET_LIVES)).await?;
         self.recorded(tx, self.entry(Event::ResetAsked, id, now)).await?;
-        self.mail_reset(&owner, &token.text)
+        self.mail_reset(&owner, &token.text, false)
     }
 
-    pub(super) fn mail_reset(&self, owner: &Account, token: &str) -> Result<(), Refusal> {
+    /// `invitations`: some of theirs were just revoked.
+    pub(super) fn mail_reset(&self, owner: &Account, token: &str, invitations: bool) -> Result<(), Refusal> {
         let settings = &self.inner.settings;
         let body = words::ResetLink {
             site_name: &settings.portal.name,
@@ -126,6 +127,7 @@ impl Identity {
             username: &owner.username,
             link: &settings.link(&format!("password/reset?token={token}")),
             lives: RESET_LIVES,
+            invitations,
         };
         Ok(self.mail(&owner.email, body.body(), RESET_LIVES)?)
     }

@@ -111,7 +111,7 @@ events! {
     Enabled = "enabled",
     /// By its owner, or by the operator.
     Deleted = "deleted",
-    /// By the operator. Detail: the names of the groups.
+    /// By the operator or an administrator. Detail: the names of the groups.
     GroupsSet = "groups-set",
     /// By the operator.
     PasswordSet = "password-set",

@@ -58,7 +58,7 @@ impl Page for Invitations {
 
     async fn post(visit: &Visit<'_>, form: Form<Typed>) -> Outcome {
         let typed = form.into_fields();
-        let administration = visit.administration().await?;
+        let administration = visit.administration_to_change().await?;
         if !visit.recent() {
             return Ok(visit.confirm_first(HERE));
         }

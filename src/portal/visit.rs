@@ -134,7 +134,18 @@ impl<'a> Visit<'a> {
     /// Everybody's accounts, for an administrator; closed to everybody else, whatever the page.
     pub(super) async fn administration(&self) -> Result<Administration, Stop> {
         let account = self.account().await?;
-        self.room.identity.administration(&account).ok_or(Stop::NotTheirs)
+        let live = self.signed_in()?;
+        self.identity().administration(&account, &live.record.sid.0).ok_or(Stop::NotTheirs)
+    }
+
+    /// The same, for who is about to change something: not by a session that ended just now, whatever memory says of it.
+    pub(super) async fn administration_to_change(&self) -> Result<Administration, Stop> {
+        let administration = self.administration().await?;
+        administration.still_acts().await?;
+        if !self.room.sessions.still_there(self.signed_in()?).await? {
+            return Err(Stop::SignInFirst);
+        }
+        Ok(administration)
     }
 
     /// The accounts, for what goes into the trail with the network it came from.

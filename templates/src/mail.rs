@@ -20,7 +20,7 @@ pub use self::{
     device::NewDevice,
     digest::{Digest, Failed},
     leaving::AccountDeleted,
-    newcomers::{Approved, Invitation, NotApproved, PeopleWait},
+    newcomers::{Approved, Invitation, InvitationMade, NotApproved, PeopleWait},
     reset::ResetLink,
     security::{FactorOff, FactorOn, PasskeyCopied, PasswordChanged, Recovery, RecoveryCodes},
     token::TokenMade,

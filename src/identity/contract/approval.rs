@@ -89,7 +89,7 @@ async fn an_approved_person_signs_in_and_is_mailed(house: &House) {
     let identity = approving(house);
     let ada = waiting(&identity, house, "ada").await;
     let boss = house.administrator("boss").await;
-    let administration = identity.administration(&boss).unwrap();
+    let administration = identity.administration(&boss, "sid").unwrap();
     assert_eq!(administration.waiting().await.unwrap(), 1);
     administration.enable(&ada.id, house.now()).await.unwrap();
     let letter = house.mail().await;
@@ -124,7 +124,7 @@ async fn the_operator_approves_and_declines_too(house: &House) {
 async fn a_declined_registration_is_gone_and_its_name_is_never_given_again(house: &House) {
     let identity = approving(house);
     let ada = waiting(&identity, house, "ada").await;
-    let boss = identity.administration(&house.administrator("boss").await).unwrap();
+    let boss = identity.administration(&house.administrator("boss").await, "sid").unwrap();
     boss.decline(&ada.id, house.now()).await.unwrap();
     let letter = house.mail().await;
     assert!(letter.subject.contains("was not approved"), "{}", letter.subject);
@@ -184,7 +184,7 @@ async fn a_thousand_wait_and_no_more(house: &House) {
 
 async fn administrators_find_people(house: &House) {
     let identity = approving(house);
-    let boss = identity.administration(&house.administrator("boss").await).unwrap();
+    let boss = identity.administration(&house.administrator("boss").await, "sid").unwrap();
     let add = async |username: &str, first: &str, last: &str, email: &str| {
         let addition = Addition {
             first_name: first.into(),
@@ -230,8 +230,8 @@ async fn administrators_find_people(house: &House) {
 
 async fn two_administrators_cannot_disable_each_other(house: &House) {
     let (one, two) = (house.administrator("one").await, house.administrator("two").await);
-    let first = house.identity.administration(&one).unwrap();
-    let second = house.other_node().administration(&two).unwrap();
+    let first = house.identity.administration(&one, "sid").unwrap();
+    let second = house.other_node().administration(&two, "sid").unwrap();
     let now = house.now();
     let (to, back) = tokio::join!(first.disable(&two.id, now), second.disable(&one.id, now));
     assert!(to.is_ok() != back.is_ok(), "{to:?} {back:?}");

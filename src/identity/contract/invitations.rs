@@ -24,6 +24,9 @@ facts!(
     invitations_stand_in_the_database_as_hashes_only,
     who_invited_whom_is_in_the_trail,
     who_leaves_takes_their_invitations_along,
+    whoever_takes_an_account_back_ends_the_invitations_it_made,
+    a_disabled_or_demoted_makers_invitations_stay_dead_afterwards,
+    an_administrator_who_is_being_signed_out_changes_nothing,
 );
 
 fn inviting(house: &House) -> Identity {
@@ -39,7 +42,7 @@ fn inviting_by_mail(house: &House) -> Identity {
 
 async fn boss(house: &House, identity: &Identity) -> Administration {
     let boss = house.administrator("boss").await;
-    identity.administration(&boss).expect("an administrator")
+    identity.administration(&boss, "sid").expect("an administrator")
 }
 
 fn of_link(link: &str) -> String {
@@ -52,8 +55,11 @@ fn of_letter(letter: &Letter) -> String {
     rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect()
 }
 
-async fn made(boss: &Administration, groups: &str, now: UnixMillis) -> String {
-    of_link(&boss.invite("", groups, "7", now).await.unwrap().link)
+/// Makes one, and takes the maker's mail away.
+async fn made(house: &House, boss: &Administration, groups: &str) -> String {
+    let link = of_link(&boss.invite("", groups, "7", house.now()).await.unwrap().link);
+    house.mail_to("boss@example.org").await;
+    link
 }
 
 async fn register(identity: &Identity, token: &str, username: &str, now: UnixMillis) -> Result<Registered, Refusal> {
@@ -75,7 +81,7 @@ async fn without_an_invitation_nobody_registers(house: &House) {
 
 async fn an_invitation_makes_one_account_even_when_raced(house: &House) {
     let identity = inviting(house);
-    let token = made(&boss(house, &identity).await, "", house.now()).await;
+    let token = made(house, &boss(house, &identity).await, "").await;
     let weak = NewAccount { password: "weak".into(), password_confirm: "weak".into(), ..form("ada") };
     let refused = identity.register_invited(&token, weak, &client(), house.now()).await.unwrap_err();
     assert_eq!(faulty_fields(&refused), ["password"]);
@@ -94,7 +100,7 @@ async fn an_invitation_makes_one_account_even_when_raced(house: &House) {
 
 async fn a_raced_confirmation_uses_an_invitation_once(house: &House) {
     let identity = inviting_by_mail(house);
-    let token = made(&boss(house, &identity).await, "staff", house.now()).await;
+    let token = made(house, &boss(house, &identity).await, "staff").await;
     let mut links = Vec::new();
     for name in ["ada", "eve", "bob"] {
         assert!(matches!(register(&identity, &token, name, house.now()).await, Ok(Registered::MailSent)));
@@ -117,7 +123,7 @@ async fn a_raced_confirmation_uses_an_invitation_once(house: &House) {
 
 async fn looking_uses_nothing_up_and_dead_ones_count_against_the_network(house: &House) {
     let identity = inviting(house);
-    let token = made(&boss(house, &identity).await, "", house.now()).await;
+    let token = made(house, &boss(house, &identity).await, "").await;
     for _ in 0..300 {
         identity.invitation(&token, &client(), house.now()).await.unwrap();
     }
@@ -131,7 +137,7 @@ async fn looking_uses_nothing_up_and_dead_ones_count_against_the_network(house: 
 
 async fn the_groups_are_the_invitations_own(house: &House) {
     let identity = inviting(house);
-    let token = made(&boss(house, &identity).await, " wiki, staff ,,wiki", house.now()).await;
+    let token = made(house, &boss(house, &identity).await, " wiki, staff ,,wiki").await;
     let Ok(Registered::Active(ada)) = register(&identity, &token, "ada", house.now()).await else { panic!() };
     assert_eq!(house.reload(&ada).await.groups, ["staff", "wiki"]);
     assert!(ada.chose_username);
@@ -142,8 +148,10 @@ async fn a_mailed_link_proves_its_address_and_is_for_it_alone(house: &House) {
     let boss = boss(house, &identity).await;
     let invitation = boss.invite(" ADA@Example.org ", "staff", "7", house.now()).await.unwrap();
     assert_eq!(invitation.mailed_to.as_deref(), Some("ADA@Example.org"));
-    let letter = house.mail().await;
-    assert_eq!(letter.to.to_string(), "ADA@Example.org");
+    let letter = house.mail_to("ADA@Example.org").await;
+    let told = house.mail_to("boss@example.org").await;
+    assert!(told.text.contains("A•••@Example.org") && told.text.contains("staff"), "{}", told.text);
+    assert!(told.text.contains("If this wasn't you") && !told.text.contains("invitation="), "{}", told.text);
     let mailed = of_letter(&letter);
     assert_ne!(mailed, of_link(&invitation.link), "the link that was shown proves nothing");
     let seen = identity.invitation(&mailed, &client(), house.now()).await.unwrap();
@@ -171,7 +179,8 @@ async fn the_shown_link_of_a_bound_invitation_asks_for_the_mail_all_the_same(hou
     let identity = inviting_by_mail(house);
     let boss = boss(house, &identity).await;
     let invitation = boss.invite("ada@example.org", "staff", "7", house.now()).await.unwrap();
-    house.mail().await;
+    house.mail_to("ada@example.org").await;
+    house.mail_to("boss@example.org").await;
     let shown = of_link(&invitation.link);
     let refused = register(&identity, &shown, "eve", house.now()).await.unwrap_err();
     assert_eq!(faulty_fields(&refused), ["email"]);
@@ -186,6 +195,7 @@ async fn an_invitation_outlives_its_last_day_for_a_registration_that_began_in_ti
     let identity = inviting_by_mail(house);
     let boss = boss(house, &identity).await;
     let token = of_link(&boss.invite("", "staff", "1", house.now()).await.unwrap().link);
+    house.mail_to("boss@example.org").await;
     house.later(Duration::from_hours(23));
     register(&identity, &token, "ada", house.now()).await.unwrap();
     let link = super::token(&house.mail().await);
@@ -197,7 +207,7 @@ async fn an_invitation_outlives_its_last_day_for_a_registration_that_began_in_ti
 async fn a_revoked_or_expired_invitation_opens_nothing(house: &House) {
     let identity = inviting_by_mail(house);
     let boss = boss(house, &identity).await;
-    let token = made(&boss, "", house.now()).await;
+    let token = made(house, &boss, "").await;
     register(&identity, &token, "ada", house.now()).await.unwrap();
     let link = super::token(&house.mail().await);
     let open = boss.invitations(0, 10, house.now()).await.unwrap();
@@ -205,7 +215,7 @@ async fn a_revoked_or_expired_invitation_opens_nothing(house: &House) {
     assert!(!boss.revoke(&open[0].id, house.now()).await.unwrap());
     assert!(matches!(register(&identity, &token, "eve", house.now()).await, Err(Refusal::DeadLink)));
     assert!(matches!(identity.confirm(&link, house.now()).await, Err(Refusal::DeadLink)), "revoked while it waited");
-    let token = made(&boss, "", house.now()).await;
+    let token = made(house, &boss, "").await;
     let later = house.later(Duration::from_hours(7 * 24));
     assert!(matches!(register(&identity, &token, "eve", later).await, Err(Refusal::DeadLink)));
     assert_eq!(boss.invitations(0, 10, later).await.unwrap(), []);
@@ -215,7 +225,7 @@ async fn an_invitation_is_worth_nothing_once_its_maker_is_no_administrator(house
     let identity = inviting_by_mail(house);
     let boss = boss(house, &identity).await;
     house.administrator("other").await;
-    let token = made(&boss, "admin", house.now()).await;
+    let token = made(house, &boss, "admin").await;
     register(&identity, &token, "ada", house.now()).await.unwrap();
     let link = super::token(&house.mail().await);
     identity.disable(boss.id(), house.now()).await.unwrap();
@@ -227,12 +237,12 @@ async fn an_invitation_is_worth_nothing_once_its_maker_is_no_administrator(house
     identity.set_groups(boss.id(), &["staff".into()], house.now()).await.unwrap();
     assert!(matches!(identity.confirm(&link, house.now()).await, Err(Refusal::DeadLink)));
     let demoted = identity.account(boss.id()).await.unwrap().unwrap();
-    assert!(identity.administration(&demoted).is_none());
+    assert!(identity.administration(&demoted, "sid").is_none());
 }
 
 async fn invitations_open_nothing_where_registration_is_closed(house: &House) {
     let identity = inviting_by_mail(house);
-    let token = made(&boss(house, &identity).await, "", house.now()).await;
+    let token = made(house, &boss(house, &identity).await, "").await;
     register(&identity, &token, "ada", house.now()).await.unwrap();
     let link = super::token(&house.mail().await);
     let closed = house.with(|settings| {
@@ -258,10 +268,10 @@ async fn an_invited_person_needs_no_approval_and_no_domain(house: &House) {
             settings.accounts.registration_domains = vec!["example.net".into()];
         });
         let boss = match identity.find("boss").await.unwrap() {
-            Some(boss) => identity.administration(&boss).unwrap(),
+            Some(boss) => identity.administration(&boss, "sid").unwrap(),
             None => boss(house, &identity).await,
         };
-        let token = made(&boss, "staff", house.now()).await;
+        let token = made(house, &boss, "staff").await;
         let name = format!("ada-{mode:?}").to_lowercase();
         let Ok(Registered::Active(ada)) = register(&identity, &token, &name, house.now()).await else { panic!() };
         assert!(house.reload(&ada).await.waiting_since.is_none());
@@ -313,7 +323,7 @@ async fn invitations_stand_in_the_database_as_hashes_only(house: &House) {
     let identity = inviting(house);
     let boss = boss(house, &identity).await;
     let invitation = boss.invite("ada@example.org", "", "7", house.now()).await.unwrap();
-    let tokens = [of_link(&invitation.link), of_letter(&house.mail().await)];
+    let tokens = [of_link(&invitation.link), of_letter(&house.mail_to("ada@example.org").await)];
     let mut tx = house.db.read().await.unwrap();
     let (shown, mailed): (Vec<u8>, Vec<u8>) =
         crate::storage::on!(tx, link => sqlx::query_as("SELECT token, mailed FROM invitations").fetch_one(link))
@@ -326,7 +336,7 @@ async fn invitations_stand_in_the_database_as_hashes_only(house: &House) {
 async fn who_invited_whom_is_in_the_trail(house: &House) {
     let identity = inviting(house);
     let boss = boss(house, &identity).await;
-    let token = made(&boss, "staff", house.now()).await;
+    let token = made(house, &boss, "staff").await;
     let Ok(Registered::Active(ada)) = register(&identity, &token, "ada", house.now()).await else { panic!() };
     boss.disable(&ada.id, house.now()).await.unwrap();
     let entries = identity.activity(&ada.id, None, 10).await.unwrap();
@@ -341,9 +351,10 @@ async fn who_leaves_takes_their_invitations_along(house: &House) {
     let identity = inviting(house);
     let boss = boss(house, &identity).await;
     boss.invite("ada@example.org", "", "7", house.now()).await.unwrap();
-    let mailed = of_letter(&house.mail().await);
+    let mailed = of_letter(&house.mail_to("ada@example.org").await);
+    house.mail_to("boss@example.org").await;
     let Ok(Registered::Active(ada)) = register(&identity, &mailed, "ada", house.now()).await else { panic!() };
-    made(&boss, "", house.now()).await;
+    made(house, &boss, "").await;
     house.administrator("other").await;
     let kept = async || {
         let mut tx = house.db.read().await.unwrap();
@@ -366,4 +377,105 @@ pub(super) async fn doers(house: &House, id: &AccountId) -> Vec<String> {
         sqlx::query_scalar("SELECT doer FROM trail WHERE account = $1 ORDER BY id").bind(&*id.0).fetch_all(link))
     .unwrap();
     doers
+}
+
+async fn whoever_takes_an_account_back_ends_the_invitations_it_made(house: &House) {
+    let identity = inviting(house);
+    let boss = house.administrator("boss").await;
+    let administration = async || {
+        let boss = identity.account(&boss.id).await.unwrap().unwrap();
+        identity.administration(&boss, "another").unwrap()
+    };
+    let alive = async |token: &str| identity.invitation(token, &client(), house.now()).await.is_ok();
+
+    let first = made(house, &administration().await, "admin").await;
+    let used = made(house, &administration().await, "staff").await;
+    register(&identity, &used, "ada", house.now()).await.unwrap();
+    identity.forgot("boss@example.org", &client(), house.now()).await.unwrap();
+    let link = token(&house.mail_to("boss@example.org").await);
+    identity.reset(&link, PASSWORD.into(), PASSWORD.into(), house.now()).await.unwrap();
+    let told = house.mail_to("boss@example.org").await;
+    assert!(told.text.contains("Invitations that you made and nobody had used are revoked."), "{}", told.text);
+    assert!(!alive(&first).await, "after a reset by mail");
+
+    let second = made(house, &administration().await, "admin").await;
+    identity.set_password(&boss.id, &OTHER_PASSWORD.into(), house.now()).await.unwrap();
+    assert!(house.mail_to("boss@example.org").await.text.contains("are revoked"));
+    assert!(!alive(&second).await, "after `user set-password`");
+
+    let third = made(house, &administration().await, "admin").await;
+    identity.reset_factors(&boss.id, house.now()).await.unwrap();
+    assert!(house.mail_to("boss@example.org").await.text.contains("are revoked"));
+    assert!(!alive(&third).await, "after `user reset-factors`");
+    identity.reset_factors(&boss.id, house.now()).await.unwrap();
+    assert!(!house.mail_to("boss@example.org").await.text.contains("are revoked"), "there were none");
+
+    identity.ask_to_change_email(&boss.id, "thief@example.org", &client(), house.now()).await.unwrap();
+    let change = token(&house.mail_to("thief@example.org").await);
+    identity.change_email(&change, house.now()).await.unwrap();
+    let undo = token(&house.mail_to("boss@example.org").await);
+    let fourth = of_link(&administration().await.invite("", "admin", "7", house.now()).await.unwrap().link);
+    house.mail_to("thief@example.org").await;
+    identity.undo_email_change(&undo, house.now()).await.unwrap();
+    assert!(house.mail_to("boss@example.org").await.text.contains("are revoked"));
+    assert!(!alive(&fourth).await, "after the undo of a changed address");
+    assert!(identity.find("ada").await.unwrap().is_some(), "who came by one stays");
+}
+
+async fn a_disabled_or_demoted_makers_invitations_stay_dead_afterwards(house: &House) {
+    let identity = inviting(house);
+    let boss = house.administrator("boss").await;
+    house.administrator("other").await;
+    let administration = async || {
+        let boss = identity.account(&boss.id).await.unwrap().unwrap();
+        identity.administration(&boss, "another").unwrap()
+    };
+    let token = made(house, &administration().await, "admin").await;
+    identity.disable(&boss.id, house.now()).await.unwrap();
+    identity.enable(&boss.id, house.now()).await.unwrap();
+    assert!(matches!(identity.invitation(&token, &client(), house.now()).await, Err(Refusal::DeadLink)));
+    let token = made(house, &administration().await, "admin").await;
+    identity.set_groups(&boss.id, &["staff".into()], house.now()).await.unwrap();
+    identity.set_groups(&boss.id, &["staff".into(), "admin".into()], house.now()).await.unwrap();
+    assert!(matches!(identity.invitation(&token, &client(), house.now()).await, Err(Refusal::DeadLink)));
+    let token = made(house, &administration().await, "admin").await;
+    identity.set_groups(&boss.id, &["admin".into()], house.now()).await.unwrap();
+    identity.invitation(&token, &client(), house.now()).await.unwrap();
+}
+
+async fn an_administrator_who_is_being_signed_out_changes_nothing(house: &House) {
+    let identity = inviting(house);
+    let boss = house.administrator("boss").await;
+    let ada = house.person("ada").await;
+    let now = house.now();
+    let stale = async |thief: &Administration| {
+        let groups = thief.set_groups(&ada.id, "admin", now).await;
+        let (invite, revoke) = (thief.invite("", "admin", "7", now).await, thief.revoke("any", now).await);
+        let people = [
+            thief.disable(&ada.id, now).await,
+            thief.enable(&ada.id, now).await,
+            thief.decline(&ada.id, now).await,
+            groups,
+        ];
+        assert!(
+            matches!(invite, Err(Refusal::Stale)) && matches!(revoke, Err(Refusal::Stale)),
+            "{invite:?} {revoke:?}"
+        );
+        assert!(people.iter().all(|done| matches!(done, Err(Refusal::Stale))), "{people:?}");
+    };
+    let before = identity.administration(&boss, "stolen").unwrap();
+    before.still_acts().await.unwrap();
+    identity.set_password(&boss.id, &OTHER_PASSWORD.into(), now).await.unwrap();
+    house.mail_to("boss@example.org").await;
+    let after = identity.administration(&house.reload(&boss).await, "stolen").unwrap();
+    assert!(matches!(after.still_acts().await, Err(Refusal::Stale)));
+    stale(&after).await;
+    stale(&before).await;
+    house.drained().await;
+    // The sessions know it by now; a request that began before does not.
+    stale(&before).await;
+    after.still_acts().await.unwrap();
+    after.invite("", "", "7", now).await.unwrap();
+    house.mail_to("boss@example.org").await;
+    house.no_mail().await;
 }

@@ -97,6 +97,19 @@ impl Ledger {
         Ok(gone > 0)
     }
 
+    /// Ends those of that maker that nobody has used: whether there were any. Whoever had the account may have made them.
+    pub(in crate::identity) async fn drop_invitations_of(
+        &self,
+        tx: &mut Tx,
+        maker: &AccountId,
+    ) -> Result<bool, StoreError> {
+        let gone = run!(
+            tx,
+            sqlx::query("DELETE FROM invitations WHERE made_by = $1 AND redeemed_at IS NULL").bind(&*maker.0)
+        )?;
+        Ok(gone > 0)
+    }
+
     /// Those that can be used, the newest first.
     pub(in crate::identity) async fn open_invitations(
         &self,

@@ -177,6 +177,7 @@ impl Identity {
             site_name: &settings.portal.name,
             first_name: account.greeted(),
             last: account.factors.is_empty(),
+            invitations: false,
             at: now.0,
             forgot: &settings.link("password/forgot"),
         };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Letter, MailBody};
-use crate::time::span;
+use crate::time::{exact, span};
 
 /// To somebody an administrator invited. Names nobody: the address may be mistyped.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +29,56 @@ impl Invitation<'_> {
             after: vec![
                 format!("The link works once, for {}. It is for you alone: don't pass it on.", span(self.lives)),
                 "If this wasn't you they meant, do nothing: without the link no account is made.".to_owned(),
+            ],
+        }
+        .body()
+    }
+}
+
+/// To the administrator who made an invitation.
+#[derive(Clone, Copy, Debug)]
+pub struct InvitationMade<'a> {
+    /// `portal.name`
+    pub site_name: &'a str,
+    /// "Ada"
+    pub first_name: &'a str,
+    /// For whom, masked; `None`: for whoever brings it.
+    pub masked: Option<&'a str>,
+    /// "staff, wiki"; may be empty.
+    pub groups: &'a str,
+    /// Unix milliseconds.
+    pub at: i64,
+    /// Until when it works; unix milliseconds.
+    pub until: i64,
+    /// Whole URL of `admin/invitations`: there it is revoked.
+    pub invitations: &'a str,
+}
+
+impl InvitationMade<'_> {
+    /// The mail.
+    #[must_use]
+    pub fn body(&self) -> MailBody {
+        let groups = match self.groups {
+            "" => String::new(),
+            groups => format!(" Who uses it is in these groups at once: {groups}."),
+        };
+        Letter {
+            site_name: self.site_name,
+            first_name: self.first_name,
+            subject: format!("A new invitation to {}", self.site_name),
+            before: vec![format!(
+                "Your account at {} made an invitation on {}, for {}. It works until {}.{groups}",
+                self.site_name,
+                exact(self.at),
+                self.masked.unwrap_or("whoever has the link"),
+                exact(self.until)
+            )],
+            link: ("See open invitations", self.invitations),
+            after: vec![
+                "If this was you, there is nothing to do.".to_owned(),
+                "If this wasn't you, revoke it with the link above, change your password, and look on People whether \
+                 somebody used it already."
+                    .to_owned(),
             ],
         }
         .body()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Letter, MailBody};
+use super::{Letter, MailBody, security::revoked};
 use crate::time::span;
 
 /// To a known address.
@@ -18,6 +18,8 @@ pub struct ResetLink<'a> {
     pub link: &'a str,
     /// How long it lives.
     pub lives: Duration,
+    /// Invitations that nobody had used were just revoked.
+    pub invitations: bool,
 }
 
 impl ResetLink<'_> {
@@ -29,8 +31,10 @@ impl ResetLink<'_> {
             first_name: self.first_name,
             subject: format!("Choose a new password for {}", self.site_name),
             before: vec![format!(
-                "You asked for a new password at {}. Your username there is {}.",
-                self.site_name, self.username
+                "You asked for a new password at {}. Your username there is {}.{}",
+                self.site_name,
+                self.username,
+                revoked(self.invitations)
             )],
             link: ("Choose a new password", self.link),
             after: vec![

@@ -15,6 +15,8 @@ pub struct PasswordChanged<'a> {
     pub first_name: &'a str,
     /// Access tokens ended with it.
     pub tokens: bool,
+    /// So did invitations that nobody had used.
+    pub invitations: bool,
     /// Unix milliseconds.
     pub at: i64,
     /// Whole URL of `password/forgot`: the way back in.
@@ -49,6 +51,8 @@ pub struct FactorOff<'a> {
     pub first_name: &'a str,
     /// Nothing but the password guards the account now.
     pub last: bool,
+    /// Invitations that nobody had used ended with it.
+    pub invitations: bool,
     /// Unix milliseconds.
     pub at: i64,
     /// Whole URL of `password/forgot`.
@@ -80,6 +84,11 @@ pub struct RecoveryCodes<'a> {
     pub at: i64,
     /// Whole URL of `password/forgot`.
     pub forgot: &'a str,
+}
+
+/// The sentence about invitations that ended.
+pub(super) fn revoked(invitations: bool) -> &'static str {
+    if invitations { " Invitations that you made and nobody had used are revoked." } else { "" }
 }
 
 impl RecoveryCodes<'_> {
@@ -182,10 +191,11 @@ impl PasswordChanged<'_> {
             first_name: self.first_name,
             subject: format!("Your password for {} was changed", self.site_name),
             before: vec![format!(
-                "The password of your account at {} was changed on {}. Other devices were signed out{}.",
+                "The password of your account at {} was changed on {}. Other devices were signed out{}.{}",
                 self.site_name,
                 exact(self.at),
-                if self.tokens { ", and your access tokens stopped working" } else { "" }
+                if self.tokens { ", and your access tokens stopped working" } else { "" },
+                revoked(self.invitations)
             )],
             link: ("This wasn't me", self.forgot),
             after: vec![
@@ -256,7 +266,7 @@ impl FactorOff<'_> {
             site_name: self.site_name,
             first_name: self.first_name,
             subject,
-            before: vec![before],
+            before: vec![before + revoked(self.invitations)],
             link: ("This wasn't me", self.forgot),
             after: vec![
                 "If this was you, there is nothing to do.".to_owned(),

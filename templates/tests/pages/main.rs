@@ -327,17 +327,38 @@ fn mails(site_name: &str) -> Vec<templates::MailBody> {
         }
         .body(),
         mail::Invitation { site_name, link, lives }.body(),
+        mail::InvitationMade {
+            site_name,
+            first_name,
+            masked: Some("a•••@example.org"),
+            groups: "staff, wiki",
+            at: NOW,
+            until: NOW,
+            invitations: link,
+        }
+        .body(),
+        mail::InvitationMade {
+            site_name,
+            first_name,
+            masked: None,
+            groups: "",
+            at: NOW,
+            until: NOW,
+            invitations: link,
+        }
+        .body(),
         mail::Approved { site_name, first_name, username: "ada", login: link }.body(),
         mail::NotApproved { site_name, first_name, login: link }.body(),
         mail::PeopleWait { site_name, first_name, waiting: 12, people: link }.body(),
         mail::AddressHeld { site_name, login: link }.body(),
         mail::ChangeAddress { site_name, username: "ada", link, lives }.body(),
         mail::AddressChanged { site_name, first_name, masked: "a•••@example.org", at: NOW, undo: link, lives }.body(),
-        mail::ResetLink { site_name, first_name, username: "ada", link, lives }.body(),
+        mail::ResetLink { site_name, first_name, username: "ada", link, lives, invitations: true }.body(),
         mail::PasswordChanged {
             site_name,
             first_name,
             tokens: false,
+            invitations: false,
             at: NOW,
             forgot: link,
             still_on: &[],
@@ -348,6 +369,7 @@ fn mails(site_name: &str) -> Vec<templates::MailBody> {
             site_name,
             first_name,
             tokens: true,
+            invitations: true,
             at: NOW,
             forgot: link,
             still_on: &[
@@ -382,7 +404,7 @@ fn mails(site_name: &str) -> Vec<templates::MailBody> {
             sessions: link,
         }
         .body(),
-        mail::FactorOff { site_name, first_name, last: false, at: NOW, forgot: link }.body(),
-        mail::FactorOff { site_name, first_name, last: true, at: NOW, forgot: link }.body(),
+        mail::FactorOff { site_name, first_name, last: false, invitations: false, at: NOW, forgot: link }.body(),
+        mail::FactorOff { site_name, first_name, last: true, invitations: true, at: NOW, forgot: link }.body(),
     ]
 }
