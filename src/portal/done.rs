@@ -36,6 +36,7 @@ pub(super) enum Done {
     Declined,
     Disabled,
     Enabled,
+    Groups,
     Changed,
     Revoked,
     NoInvitation,
@@ -44,7 +45,7 @@ pub(super) enum Done {
 }
 
 impl Done {
-    const ALL: [Self; 35] = [
+    const ALL: [Self; 36] = [
         Self::SignedOut,
         Self::Reset,
         Self::Ready,
@@ -75,6 +76,7 @@ impl Done {
         Self::Declined,
         Self::Disabled,
         Self::Enabled,
+        Self::Groups,
         Self::Changed,
         Self::Revoked,
         Self::NoInvitation,
@@ -115,6 +117,7 @@ impl Done {
             Self::Declined => "declined",
             Self::Disabled => "disabled",
             Self::Enabled => "enabled",
+            Self::Groups => "groups",
             Self::Changed => "changed",
             Self::Revoked => "revoked",
             Self::NoInvitation => "no-invitation",
@@ -161,6 +164,7 @@ impl Done {
             Self::Declined => Notice::PersonDeclined,
             Self::Disabled => Notice::PersonDisabled,
             Self::Enabled => Notice::PersonEnabled,
+            Self::Groups => Notice::PersonGroups,
             Self::Changed => Notice::PersonChanged,
             Self::Revoked => Notice::InvitationRevoked,
             Self::NoInvitation => Notice::InvitationNotThere,

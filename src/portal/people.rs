@@ -2,6 +2,8 @@
 //!
 //! Looking asks for nothing more than to be an administrator; every change asks for a recent sign-in.
 
+mod groups;
+
 use http::StatusCode;
 use templates::page::{DeclinePerson, PersonLine, Standing};
 
@@ -36,6 +38,9 @@ pub(super) struct Pressed {
     enable: String,
     disable: String,
     decline: String,
+    /// Whose groups are set, and to which.
+    person: String,
+    groups: String,
 }
 
 impl Fields for Pressed {
@@ -46,6 +51,8 @@ impl Fields for Pressed {
             enable: sent.text("enable"),
             disable: sent.text("disable"),
             decline: sent.text("decline"),
+            person: sent.text("person"),
+            groups: sent.text("groups"),
         }
     }
 }
@@ -59,17 +66,23 @@ impl Page for People {
         if !declined.is_empty() {
             return ask_to_decline(visit, &AccountId(declined.into())).await;
         }
+        if let Some(person) = account(&plain(visit, "groups")) {
+            return groups::ask(visit, &person, None, &Back::fresh()).await;
+        }
         let looked = Looked { sought: plain(visit, "q"), state: visit.query("state"), after: plain(visit, "after") };
         show(visit, &looked, &Back::fresh()).await
     }
 
     async fn post(visit: &Visit<'_>, form: Form<Pressed>) -> Outcome {
         let pressed = form.into_fields();
-        let administration = visit.administration().await?;
+        let administration = visit.administration_to_change().await?;
         if pressed.search {
             // Onto a page that can be reloaded, and gone back to.
             let looked = Looked { sought: pressed.looked.sought, ..Looked::default() };
             return Ok(visit.to_page(&looked.path(None)));
+        }
+        if let Some(person) = account(&pressed.person) {
+            return groups::set(visit, &administration, &person, &pressed.groups).await;
         }
         let (enable, disable) = (account(&pressed.enable), account(&pressed.disable));
         let decline = account(&pressed.decline);
@@ -104,6 +117,9 @@ impl Page for People {
     }
 
     async fn again(visit: &Visit<'_>, pressed: Pressed, back: Back) -> Outcome {
+        if let Some(person) = account(&pressed.person) {
+            return groups::ask(visit, &person, Some(&pressed.groups), &back).await;
+        }
         show(visit, &pressed.looked, &back).await
     }
 }

@@ -131,6 +131,8 @@ pub enum Notice<'a> {
     PersonDisabled,
     /// After `admin/people`.
     PersonEnabled,
+    /// After `admin/people`: somebody is in other groups.
+    PersonGroups,
     /// After `admin/people`: it changed meanwhile.
     PersonChanged,
     /// After `admin/invitations`.
@@ -205,6 +207,7 @@ impl Notice<'_> {
                 Self::PersonDeclined => "They are declined. A mail tells them.",
                 Self::PersonDisabled => "They are disabled, and signed out everywhere.",
                 Self::PersonEnabled => "They can sign in.",
+                Self::PersonGroups => "Their groups are changed.",
                 Self::PersonChanged => "That changed meanwhile. Look again.",
                 Self::InvitationRevoked => "That invitation is revoked.",
                 Self::InvitationNotThere => "That invitation was used or revoked already.",

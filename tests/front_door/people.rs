@@ -218,3 +218,112 @@ async fn people_are_found_by_the_beginning_of_their_names_and_listed_by_pages() 
         assert!(page.status == 200 && page.words().contains("Nobody here."), "{strange}: {}", page.words());
     }
 }
+
+/// Sets a person's groups in the portal.
+async fn set_groups(boss: &mut Browser, username: &str, groups: &str) -> crate::support::client::Reply {
+    let page = boss.get(&format!("{PEOPLE}?q={username}")).await.expect(200);
+    let id = button_of(&page.text(), &format!("@{username}"), "disable");
+    let form = format!("{PEOPLE}?groups={id}");
+    assert!(page.text().contains(&form), "a link to the form");
+    boss.submit(&form, PEOPLE, &[("person", &id), ("groups", groups)]).await
+}
+
+#[tokio::test]
+async fn taking_a_group_away_in_the_portal_closes_what_it_opened_sockets_too() {
+    let redis = Redis::start().await;
+    for redis in [None, Some(&redis)] {
+        let (_upstream, program, _) = site(|mut setup| {
+            setup.sites += "[[site.rule]]\npath = \"/ws\"\nallow = \"signed-in\"\ngroups = [\"staff\"]\n";
+            match redis {
+                Some(redis) => with_redis(redis)(setup),
+                None => setup,
+            }
+        })
+        .await;
+        let mut boss = boss(&program).await;
+        let mut ada = Browser::new(&program).signed_in("ada", PASSWORD).await;
+        ada.get("/ws").await.expect(403);
+        let done = set_groups(&mut boss, "ada", " wiki ,staff,,wiki").await.expect(303);
+        assert_eq!(done.location(), "/.auth/admin/people?q=ada&done=groups");
+        let page = boss.get(done.location()).await.expect(200).words();
+        assert!(page.contains("Their groups are changed.") && page.contains("staff, wiki"), "{page}");
+        // No waiting: success is said only once the sessions know it.
+        assert_ne!(ada.get("/ws").await.status, 403);
+        let mut socket = open_socket(&program, &ada, "/ws").await;
+        set_groups(&mut boss, "ada", "wiki").await.expect(303);
+        ada.get("/ws").await.expect(403);
+        ends("the socket", &mut socket, SECOND).await;
+        ada.get("/").await.expect(200);
+        assert_eq!(ada.api("/.auth/me").await.json()["groups"], serde_json::json!(["wiki"]));
+        let output = program.output();
+        let line = output.lines().filter(|line| line.contains("event=\"groups-set\"")).next_back().unwrap_or_default();
+        assert!(line.contains("actor=\"administrator\"") && line.contains("detail=\"wiki\""), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn taking_a_group_away_in_the_portal_reaches_the_other_node_within_a_second() {
+    let redis = Redis::start().await;
+    let upstream = Upstream::start().await;
+    let database = services::postgres_database().await;
+    let node = async || {
+        let mut setup = with_redis(&redis)(Setup::before(&upstream.url()));
+        setup.url = "http://localhost:1234".into();
+        setup.sites += "[[site.rule]]\npath = \"/ws\"\nallow = \"signed-in\"\ngroups = [\"staff\"]\n";
+        setup.accounts += &format!("database = \"{database}\"\n");
+        setup.extra = "[secrets]\ncurrent = \"0123456789abcdef0123456789abcdef0123456789abcdef\"\n".into();
+        let program = setup.start().await;
+        program.ready().await;
+        program
+    };
+    let (one, two) = (node().await, node().await);
+    one.add_person("ada", PASSWORD, false);
+    one.add_person("boss", PASSWORD, true);
+    one.run(&["user", "groups", "ada", "staff"], "");
+    let on = async |program: &Program, name: &str| {
+        let mut browser = Browser::new(program);
+        browser.authority = "localhost:1234".into();
+        browser.signed_in(name, PASSWORD).await
+    };
+    let (mut boss, ada) = (on(&one, "boss").await, on(&two, "ada").await);
+    let mut socket = open_socket(&two, &ada, "/ws").await;
+    set_groups(&mut boss, "ada", "").await.expect(303);
+    eventually("the 403 on the other node", PROMPTLY, async || {
+        (ada.clone().get("/ws").await.status == 403).then_some(())
+    })
+    .await;
+    ends("the socket", &mut socket, SECOND).await;
+    ada.clone().get("/").await.expect(200);
+}
+
+#[tokio::test]
+async fn groups_are_set_by_administrators_alone_soon_after_they_signed_in_and_never_the_last_ones() {
+    let (_mailbox, _upstream, program, mut boss) = stage("open").await;
+    program.add_person("ada", PASSWORD, false);
+    let mut ada = Browser::new(&program).signed_in("ada", PASSWORD).await;
+    let id = button_of(&boss.get(&format!("{PEOPLE}?q=ada")).await.text(), "@ada", "disable");
+    let form = format!("{PEOPLE}?groups={id}");
+    ada.get(&form).await.expect(403);
+    let csrf = html::input_value(&ada.get("/.auth/sessions").await.text(), "csrf").unwrap();
+    ada.post(PEOPLE, &[("person", &id), ("groups", "admin"), ("csrf", &csrf)]).await.expect(403);
+    boss.post(PEOPLE, &[("person", &id), ("groups", "admin")]).await.expect(403);
+    let faulty = set_groups(&mut boss, "ada", "a\u{202e}b").await.expect(422);
+    assert_eq!(html::input_value(&faulty.text(), "groups").as_deref(), Some("a\u{202e}b"), "what was typed stays");
+    let last = set_groups(&mut boss, "boss", "staff").await.expect(422);
+    assert!(last.words().contains("That is the last administrator here."), "{}", last.words());
+    boss.get(&format!("{PEOPLE}?groups=nobody")).await.expect(303);
+    assert_eq!(ada.api("/.auth/me").await.json()["groups"], serde_json::json!([]));
+
+    let csrf = html::input_value(&boss.get(&form).await.expect(200).text(), "csrf").unwrap();
+    program.clock.as_ref().unwrap().advance(Duration::from_secs(11 * 60));
+    assert!(boss.get(&form).await.expect(303).location().starts_with("/.auth/login?again=1"));
+    let reply = boss.post(PEOPLE, &[("person", &id), ("groups", "admin"), ("csrf", &csrf)]).await.expect(303);
+    assert!(reply.location().starts_with("/.auth/login?again=1"), "{}", reply.location());
+    let mut boss = Browser::new(&program).signed_in("boss", PASSWORD).await;
+    // Who takes it from themselves is out at once, and nobody is left who could not.
+    set_groups(&mut boss, "ada", "admin").await.expect(303);
+    set_groups(&mut boss, "boss", "").await.expect(303);
+    boss.get(PEOPLE).await.expect(403);
+    let reply = set_groups(&mut ada, "ada", "").await.expect(422);
+    assert!(reply.words().contains("That is the last administrator here."), "{}", reply.words());
+}

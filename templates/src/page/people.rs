@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::{
-    Alert, Frame, Notice, form,
+    Alert, FieldError, Frame, Notice, form,
     form::{Field, Kind, hidden},
     frame::{Sheet, notice},
     time,
@@ -71,6 +71,7 @@ impl PersonLine<'_> {
                             " · " a href=(frame.to(&format!("admin/people?decline={}", form::query_value(self.id)))) { "Decline" (of_whom) }
                         }
                     }
+                    " · " a href=(frame.to(&format!("admin/people?groups={}", form::query_value(self.id)))) { "Groups" (of_whom) }
                 }
             }
         }
@@ -153,6 +154,49 @@ fn waiting(count: u64) -> String {
     match count {
         1 => "1 person waits for your approval".to_owned(),
         many => format!("{many} people wait for your approval"),
+    }
+}
+
+/// The groups of one person. Posts `person` with the id, `groups`, and `csrf`, to `admin/people`.
+#[derive(Clone, Copy, Debug)]
+pub struct PersonGroups<'a> {
+    /// The frame.
+    pub frame: Frame<'a>,
+    /// The account's id.
+    pub id: &'a str,
+    /// "Ada Lovelace"
+    pub name: &'a str,
+    /// Without `@`.
+    pub username: &'a str,
+    /// "staff, wiki", as they are or as they were typed.
+    pub groups: &'a str,
+    /// Fields to mend.
+    pub errors: &'a [FieldError<'a>],
+    /// Why the form came back, when it is not a field's fault.
+    pub alert: Option<Alert<'a>>,
+}
+
+impl PersonGroups<'_> {
+    /// The page.
+    #[must_use]
+    pub fn render(&self) -> Markup {
+        let frame = &self.frame;
+        let fields = html! {
+            (hidden("person", self.id))
+            (Field::new(Kind::Name, "groups", "Groups", "off").value(self.groups)
+                .hint("Separated by commas; may stay empty.").optional(true).errors(self.errors).render())
+            (form::submit("Save groups"))
+        };
+        frame.page(
+            &Sheet::new("Groups", form::failed(self.alert, self.errors)),
+            &html! {
+                h1 { "Groups of " (self.name) }
+                p { "What @" (self.username) " may open follows at once, on pages that are open, too." }
+                (form::above(self.alert, self.errors))
+                (form::post(frame, "admin/people", &fields))
+                p.links { a href=(frame.to("admin/people")) { "People" } }
+            },
+        )
     }
 }
 

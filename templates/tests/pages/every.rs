@@ -259,6 +259,16 @@ fn administrators(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
         notice: Some(Notice::PersonApproved),
         alert: None,
     };
+    let errors = [FieldError { field: "groups", message: t.error }];
+    let groups = PersonGroups {
+        frame,
+        id: t.token,
+        name: t.name,
+        username: t.username,
+        groups: t.about,
+        errors: &errors,
+        alert: None,
+    };
     let bound =
         InvitationLine { id: t.token, email: Some(t.email), groups: t.about, maker: t.username, expires_at: NOW };
     let errors = [FieldError { field: "email", message: t.error }, FieldError { field: "days", message: t.error }];
@@ -284,6 +294,8 @@ fn administrators(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
             People { lines: &[], waiting: 0, more: None, notice: None, alert: Some(Alert::Say(t.error)), ..people }
                 .render(),
         ),
+        ("groups", PersonGroups { errors: &[], ..groups }.render()),
+        ("groups-faulty", groups.render()),
         ("decline", DeclinePerson { frame, id: t.token, name: t.name, username: t.username, email: t.email }.render()),
         ("invitations", invitations.render()),
         (
