@@ -317,6 +317,15 @@ async fn open_invitations_are_listed_by_pages_and_bounded(house: &House) {
     assert_eq!((last[0].maker.as_str(), last[0].email.as_deref()), ("boss", None));
     boss.revoke(&last[0].id, house.now()).await.unwrap();
     boss.invite("", "", "7", house.now()).await.unwrap();
+    // Those that nobody can see or use, which an older version left behind, count as little.
+    let other = house.administrator("other").await;
+    let other = identity.administration(&other, "sid").unwrap();
+    other.invite("", "", "7", house.now()).await.unwrap_err();
+    let mut tx = house.db.write().await.unwrap();
+    crate::storage::run!(tx, sqlx::query("UPDATE accounts SET disabled = TRUE WHERE username = 'boss'")).unwrap();
+    tx.commit().await.unwrap();
+    other.invite("", "", "7", house.now()).await.unwrap();
+    assert_eq!(other.invitations(0, 10, house.now()).await.unwrap().len(), 1);
 }
 
 async fn invitations_stand_in_the_database_as_hashes_only(house: &House) {

@@ -121,13 +121,13 @@ impl Ledger {
             .bind(now.0).bind(&self.admin_group).bind(limit).bind(from).fetch_all(link))
     }
 
+    /// As many as are listed: those of a maker who is no administrator any more take nobody's place.
     pub(in crate::identity) async fn count_open_invitations(
         &self,
         tx: &mut Tx,
         now: UnixMillis,
     ) -> Result<i64, StoreError> {
-        on!(tx, link => sqlx::query_scalar("SELECT COUNT(*) FROM invitations WHERE redeemed_at IS NULL AND expires_at > $1")
-            .bind(now.0).fetch_one(link))
+        on!(tx, link => sqlx::query_scalar(COUNT_OPEN).bind(now.0).bind(&self.admin_group).fetch_one(link))
     }
 
     /// How many accounts wait for an approval.
@@ -203,6 +203,9 @@ const OPEN: &str = "SELECT invitations.id, invitations.email, group_names, accou
     WHERE redeemed_at IS NULL AND expires_at > $1 AND NOT disabled
     AND EXISTS (SELECT 1 FROM account_groups WHERE account = invitations.made_by AND group_name = $2)
     ORDER BY made_at DESC, invitations.id LIMIT $3 OFFSET $4";
+const COUNT_OPEN: &str = "SELECT COUNT(*) FROM invitations JOIN accounts ON accounts.id = invitations.made_by
+    WHERE redeemed_at IS NULL AND expires_at > $1 AND NOT disabled
+    AND EXISTS (SELECT 1 FROM account_groups WHERE account = invitations.made_by AND group_name = $2)";
 const UNTOLD: &str = "SELECT value FROM counters WHERE name = 'waiting-untold'";
 const ADMINISTRATORS: &str =
     "SELECT accounts.id FROM account_groups JOIN accounts ON accounts.id = account_groups.account
