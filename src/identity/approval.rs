@@ -36,6 +36,10 @@ impl Identity {
     /// Ends the registration of somebody who waits, and mails them.
     pub(super) async fn declined(&self, tx: Tx, by: &By, owner: &Account, now: UnixMillis) -> Result<RowId, Refusal> {
         let row = self.deleted(tx, self.done_by(by, Event::Declined, &owner.id, now)).await?;
+        // An older version may have let them in for a while.
+        for factor in &owner.factors {
+            self.forget_push(&owner.id, &factor.kind);
+        }
         let settings = &self.inner.settings;
         let body = words::NotApproved {
             site_name: &settings.portal.name,

@@ -20,6 +20,7 @@ facts!(
     a_thousand_wait_and_no_more,
     administrators_find_people,
     two_administrators_cannot_disable_each_other,
+    who_was_enabled_by_an_older_version_does_not_wait,
 );
 
 fn approving(house: &House) -> Identity {
@@ -237,4 +238,17 @@ async fn two_administrators_cannot_disable_each_other(house: &House) {
     assert!(to.is_ok() != back.is_ok(), "{to:?} {back:?}");
     let (left, alone) = if to.is_ok() { (first, one) } else { (second, two) };
     assert!(matches!(left.disable(&alone.id, now).await, Err(Refusal::LastAdministrator)));
+}
+
+async fn who_was_enabled_by_an_older_version_does_not_wait(house: &House) {
+    let identity = approving(house);
+    let ada = waiting(&identity, house, "ada").await;
+    let boss = identity.administration(&house.administrator("boss").await, "sid").unwrap();
+    assert_eq!(boss.waiting().await.unwrap(), 1);
+    let mut tx = house.db.write().await.unwrap();
+    run!(tx, sqlx::query("UPDATE accounts SET disabled = FALSE WHERE username = 'ada'")).unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(boss.waiting().await.unwrap(), 0);
+    assert!(boss.people("", true, "", 50).await.unwrap().is_empty());
+    assert!(matches!(boss.decline(&ada.id, house.now()).await, Err(Refusal::Stale)));
 }

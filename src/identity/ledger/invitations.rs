@@ -132,7 +132,7 @@ impl Ledger {
 
     /// How many accounts wait for an approval.
     pub(in crate::identity) async fn count_waiting(&self, tx: &mut Tx) -> Result<i64, StoreError> {
-        on!(tx, link => sqlx::query_scalar("SELECT COUNT(*) FROM accounts WHERE waiting_since IS NOT NULL").fetch_one(link))
+        on!(tx, link => sqlx::query_scalar(COUNT_WAITING).fetch_one(link))
     }
 
     /// One more began to wait that no administrator was told of.
@@ -206,6 +206,8 @@ const OPEN: &str = "SELECT invitations.id, invitations.email, group_names, accou
 const COUNT_OPEN: &str = "SELECT COUNT(*) FROM invitations JOIN accounts ON accounts.id = invitations.made_by
     WHERE redeemed_at IS NULL AND expires_at > $1 AND NOT disabled
     AND EXISTS (SELECT 1 FROM account_groups WHERE account = invitations.made_by AND group_name = $2)";
+// Enabled by an older version, it waits no more.
+const COUNT_WAITING: &str = "SELECT COUNT(*) FROM accounts WHERE waiting_since IS NOT NULL AND disabled";
 const UNTOLD: &str = "SELECT value FROM counters WHERE name = 'waiting-untold'";
 const ADMINISTRATORS: &str =
     "SELECT accounts.id FROM account_groups JOIN accounts ON accounts.id = account_groups.account

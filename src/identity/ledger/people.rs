@@ -42,4 +42,4 @@ const PAGE: &str =
     AND (username LIKE $3 ESCAPE '!' OR email_key LIKE $3 ESCAPE '!' OR LOWER(email) LIKE $3 ESCAPE '!'
         OR LOWER(first_name || ' ' || last_name) LIKE $3 ESCAPE '!' OR LOWER(last_name) LIKE $3 ESCAPE '!'
         OR first_name || ' ' || last_name LIKE $4 ESCAPE '!' OR last_name LIKE $4 ESCAPE '!')
-    AND (NOT $5 OR waiting_since IS NOT NULL) ORDER BY username LIMIT $2";
+    AND (NOT $5 OR (waiting_since IS NOT NULL AND disabled)) ORDER BY username LIMIT $2";
