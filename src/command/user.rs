@@ -47,7 +47,7 @@ pub(super) enum User {
         /// Username or e-mail address
         name: String,
     },
-    /// Delete a person, or decline one who waits for approval; nobody else ever gets the username
+    /// Delete a person, whose username nobody else ever gets; or decline one who waits for approval
     Delete {
         /// Username or e-mail address
         name: String,

@@ -103,7 +103,7 @@ impl Administration {
         self.identity.set_groups_by(&self.by(), id, &listed(typed, MOST_GROUPS)?, now).await
     }
 
-    /// Ends the registration of somebody who waits for an approval, and mails them. Nobody else ever gets the username.
+    /// Ends the registration of somebody who waits for an approval, and mails them. The username is free again.
     ///
     /// # Errors
     /// [`Refusal::Stale`] as with [`Administration::disable`], and when they do not wait (any more); [`Refusal::Store`].

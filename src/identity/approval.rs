@@ -6,7 +6,13 @@ use std::time::Duration;
 
 use templates::mail as words;
 
-use super::{Identity, Refusal, account::Account, outbox::RowId, people::By, trail::Event};
+use super::{
+    Identity, Refusal,
+    account::Account,
+    outbox::RowId,
+    people::By,
+    trail::{Actor, Entry, Event},
+};
 use crate::{
     config::accounts::Registration,
     storage::Tx,
@@ -35,11 +41,25 @@ impl Identity {
 
     /// Ends the registration of somebody who waits, and mails them.
     pub(super) async fn declined(&self, tx: Tx, by: &By, owner: &Account, now: UnixMillis) -> Result<RowId, Refusal> {
-        let row = self.deleted(tx, self.done_by(by, Event::Declined, &owner.id, now)).await?;
+        let row = self.turned_away(tx, self.done_by(by, Event::Declined, &owner.id, now), owner).await?;
+        self.tell_declined(owner);
+        Ok(row)
+    }
+
+    /// The end of an account that was never let in: its username is as free as before.
+    async fn turned_away(&self, mut tx: Tx, entry: Entry, owner: &Account) -> Result<RowId, Refusal> {
+        if owner.last_seen_at.is_none() {
+            self.inner.ledger.release_names(&mut tx, &owner.id).await?;
+        }
+        let row = self.deleted(tx, entry).await?;
         // An older version may have let them in for a while.
         for factor in &owner.factors {
             self.forget_push(&owner.id, &factor.kind);
         }
+        Ok(row)
+    }
+
+    fn tell_declined(&self, owner: &Account) {
         let settings = &self.inner.settings;
         let body = words::NotApproved {
             site_name: &settings.portal.name,
@@ -47,7 +67,29 @@ impl Identity {
             login: &settings.link("login"),
         };
         self.tell(owner, body.body());
-        Ok(row)
+    }
+
+    /// Ends registrations that nobody decided about for long: strangers shall not fill the list for good.
+    ///
+    /// # Errors
+    /// [`Refusal::Store`]
+    pub(super) async fn expire_waiting(&self, now: UnixMillis) -> Result<(), Refusal> {
+        let ledger = &self.inner.ledger;
+        let overdue = ledger.waiting_before(&mut ledger.db().read().await?, now.minus(WAITS), AT_ONCE).await?;
+        for id in overdue {
+            let mut tx = ledger.db().write().await?;
+            // Another node, or an administrator, may have been quicker.
+            let owner = ledger.load(&mut tx, &id).await?.filter(|owner| owner.waiting_since.is_some());
+            let Some(owner) = owner else { continue };
+            let proved = ledger.email_proved(&mut tx, &id).await?;
+            let entry = self.entry(Event::Declined, &id, now).by(Actor::System).with(NOBODY_DECIDED);
+            self.turned_away(tx, entry, &owner).await?;
+            // Who never proved to read that mailbox may have named a stranger's.
+            if proved {
+                self.tell_declined(&owner);
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn tell_approved(&self, owner: &Account) {
@@ -103,9 +145,15 @@ impl Identity {
         Ok(())
     }
 
-    /// Tells of those whom the last mail came too early for, for ever. `app` spawns it, once the tables are there.
+    /// Tells of those whom the last mail came too early for, and ends what waited too long, for ever. `app` spawns it, once
+    /// the tables are there.
     pub async fn keep_telling(self, clock: Clock) {
         loop {
+            // Whatever registration is set to by now.
+            if let Err(error) = self.expire_waiting(clock.now()).await {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "registrations that nobody decided about are kept for now");
+            }
             if self.approves() {
                 self.told_of_waiting(clock.now()).await;
             }
@@ -118,5 +166,11 @@ impl Identity {
 const MOST_WAITING: i64 = 1_000;
 /// Administrators who are mailed.
 const MOST_TOLD: i64 = 20;
+/// How long one waits before it ends by itself.
+const WAITS: Duration = Duration::from_hours(14 * 24);
+/// How many end at one look.
+const AT_ONCE: i64 = 100;
+/// Why a registration ended by itself.
+const NOBODY_DECIDED: &str = "nobody-decided";
 const TOLD_EVERY: Duration = Duration::from_hours(1);
 const LOOK_EVERY: Duration = Duration::from_mins(1);

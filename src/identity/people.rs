@@ -162,7 +162,7 @@ impl Identity {
     }
 
     /// Deletes an account and ends its sessions. Nobody else ever gets its username. Who waited for an approval is mailed
-    /// that there is none.
+    /// that there is none; that username is free again, for no site ever saw it.
     ///
     /// # Errors
     /// [`Refusal::LastAdministrator`], [`Refusal::Stale`] when there is no such account, [`Refusal::Store`].

@@ -5,7 +5,7 @@
 mod groups;
 
 use http::StatusCode;
-use templates::page::{DeclinePerson, PersonLine, Standing};
+use templates::page::{DeclinePeople, DeclinePerson, PersonLine, Standing};
 
 use super::{
     done::Done,
@@ -15,9 +15,13 @@ use super::{
     stop::Outcome,
     visit::{Bound, Visit, encoded},
 };
-use crate::identity::{
-    Administration, Refusal,
-    account::{Account, AccountId},
+use crate::{
+    identity::{
+        Administration, Refusal,
+        account::{Account, AccountId},
+        outbox::RowId,
+    },
+    world::UnixMillis,
 };
 
 /// The page.
@@ -62,9 +66,9 @@ impl Page for People {
     type Fields = Pressed;
 
     async fn get(visit: &Visit<'_>) -> Outcome {
-        let declined = plain(visit, "decline");
+        let declined = several(&visit.query("decline"));
         if !declined.is_empty() {
-            return ask_to_decline(visit, &AccountId(declined.into())).await;
+            return ask_to_decline(visit, &declined).await;
         }
         if let Some(person) = account(&plain(visit, "groups")) {
             return groups::ask(visit, &person, None, &Back::fresh()).await;
@@ -85,8 +89,8 @@ impl Page for People {
             return groups::set(visit, &administration, &person, &pressed.groups).await;
         }
         let (enable, disable) = (account(&pressed.enable), account(&pressed.disable));
-        let decline = account(&pressed.decline);
-        let Some(id) = enable.as_ref().or(disable.as_ref()).or(decline.as_ref()) else {
+        let decline = several(&pressed.decline);
+        let Some(id) = enable.as_ref().or(disable.as_ref()).or(decline.first()) else {
             return show(visit, &pressed.looked, &Back::fresh()).await;
         };
         if !visit.recent() {
@@ -98,7 +102,7 @@ impl Page for People {
         } else if disable.is_some() {
             (administration.disable(id, visit.now).await, Done::Disabled)
         } else {
-            (administration.decline(id, visit.now).await, Done::Declined)
+            (decline_all(&administration, &decline, visit.now).await, Done::Declined)
         };
         match row {
             Ok(row) => {
@@ -156,6 +160,24 @@ fn account(id: &str) -> Option<AccountId> {
     (!id.is_empty()).then(|| AccountId(id.into()))
 }
 
+/// Several ids, joined by dots.
+fn several(ids: &str) -> Vec<AccountId> {
+    let plain = |id: &&str| !id.is_empty() && id.len() <= LONGEST && !id.contains(|c: char| c.is_control());
+    ids.split('.').filter(plain).take(A_PAGE).map(|id| AccountId(id.into())).collect()
+}
+
+/// Who was let in or gone meanwhile is left alone. The last one's row: the others come before it.
+async fn decline_all(administration: &Administration, ids: &[AccountId], now: UnixMillis) -> Result<RowId, Refusal> {
+    let mut last = Err(Refusal::Stale);
+    for id in ids {
+        match administration.decline(id, now).await {
+            Err(Refusal::Stale) => {}
+            other => last = Ok(other?),
+        }
+    }
+    last
+}
+
 async fn waits(visit: &Visit<'_>, id: &AccountId) -> Result<bool, Refusal> {
     Ok(visit.room.identity.account(id).await?.is_some_and(|account| account.waiting_since.is_some()))
 }
@@ -210,18 +232,29 @@ fn line<'l>(
 }
 
 /// Declining cannot be undone: it is asked once more.
-async fn ask_to_decline(visit: &Visit<'_>, id: &AccountId) -> Outcome {
+async fn ask_to_decline(visit: &Visit<'_>, ids: &[AccountId]) -> Outcome {
     visit.administration().await?;
-    let person = visit.room.identity.account(id).await?.filter(|person| person.waiting_since.is_some());
-    let Some(person) = person else {
-        return Ok(visit.to_page(&Looked::default().path(Some(Done::Changed))));
-    };
-    if !visit.recent() {
-        return Ok(visit.confirm_first(&format!("{HERE}?decline={}", encoded(&id.0))));
+    let mut people = Vec::with_capacity(ids.len());
+    for id in ids {
+        let person = visit.room.identity.account(id).await?;
+        people.extend(person.filter(|person| person.waiting_since.is_some()));
     }
+    let joined = people.iter().map(|person| &*person.id.0).collect::<Vec<_>>().join(".");
+    if !people.is_empty() && !visit.recent() {
+        return Ok(visit.confirm_first(&format!("{HERE}?decline={}", encoded(&joined))));
+    }
+    let [person] = people.as_slice() else {
+        if people.is_empty() {
+            return Ok(visit.to_page(&Looked::default().path(Some(Done::Changed))));
+        }
+        let lines: Vec<_> =
+            people.iter().map(|person| (person.name(), person.username.as_str(), person.email.as_str())).collect();
+        let view = DeclinePeople { frame: visit.frame(), ids: &joined, people: &lines };
+        return Ok(visit.page(StatusCode::OK, Guard::Page, view.render()));
+    };
     let view = DeclinePerson {
         frame: visit.frame(),
-        id: &id.0,
+        id: &person.id.0,
         name: &person.name(),
         username: &person.username,
         email: &person.email,

@@ -40,7 +40,7 @@ pub use self::{
     leave::DeleteAccount,
     passkey::{EnrolPasskey, PasskeySignIn, RenamePasskey, VerifyPasskey},
     password::ChangePassword,
-    people::{DeclinePerson, People, PersonGroups, PersonLine, Standing},
+    people::{DeclinePeople, DeclinePerson, People, PersonGroups, PersonLine, Standing},
     profile::Profile,
     push::{EnrolPush, VerifyPush},
     recovery::{RecoveryCodes, VerifyRecovery},

@@ -77,7 +77,7 @@ async fn before_the_right_password_a_waiting_account_is_like_none() {
 }
 
 #[tokio::test]
-async fn a_declined_person_is_told_and_their_name_is_given_to_nobody() {
+async fn a_declined_person_is_told_and_their_name_is_free_again() {
     let (mailbox, _upstream, program, mut boss) =
         stage_with(|setup| setup.accounts = "registration = \"approve\"\nconfirm_email = false\n".into()).await;
     Browser::new(&program).register("ada", PASSWORD).await.expect(303);
@@ -92,10 +92,39 @@ async fn a_declined_person_is_told_and_their_name_is_given_to_nobody() {
     mailbox.wait_for("ada@example.com", "was not approved").await;
     let gone = Browser::new(&program).sign_in("ada", PASSWORD).await.expect(401);
     assert!(!gone.words().contains(WAITING), "{}", gone.words());
-    let reply = Browser::new(&program).register("ada", PASSWORD).await.expect(422);
-    assert!(reply.words().contains("taken"), "{}", reply.words());
     let again = boss.get(&ask).await.expect(303);
     assert!(again.location().ends_with("done=changed"), "{}", again.location());
+    // No site ever saw it.
+    Browser::new(&program).register("ada", PASSWORD).await.expect(303);
+}
+
+#[tokio::test]
+async fn all_who_are_shown_are_declined_at_once_and_nobody_else() {
+    let (mailbox, _upstream, program, mut boss) =
+        stage_with(|setup| setup.accounts = "registration = \"approve\"\nconfirm_email = false\n".into()).await;
+    for name in ["ada", "bob", "eve"] {
+        Browser::new(&program).register(name, PASSWORD).await.expect(303);
+    }
+    let list = boss.get(&format!("{PEOPLE}?state=waiting")).await.expect(200).text();
+    let link = list.split("href=\"").find(|rest| rest.contains(">Decline all shown<")).expect("a link");
+    let link = link.split('"').next().unwrap().to_owned();
+    // Who comes or is let in meanwhile is left alone.
+    Browser::new(&program).register("late", PASSWORD).await.expect(303);
+    program.run(&["user", "enable", "eve"], "");
+    let page = boss.get(&link).await.expect(200);
+    let words = page.words();
+    assert!(words.contains("Decline 2 people?") && words.contains("@ada") && words.contains("@bob"), "{words}");
+    assert!(!words.contains("@late") && !words.contains("@eve"), "{words}");
+    let ids = html::input_value(&page.text(), "decline").unwrap();
+    assert!(Browser::new(&program).sign_in("ada", PASSWORD).await.words().contains(WAITING), "looking declines nobody");
+    boss.submit(&link, PEOPLE, &[("decline", &ids)]).await.expect(303);
+    for name in ["ada", "bob"] {
+        mailbox.wait_for(&format!("{name}@example.com"), "was not approved").await;
+        let gone = Browser::new(&program).sign_in(name, PASSWORD).await.expect(401);
+        assert!(!gone.words().contains(WAITING), "{}", gone.words());
+    }
+    assert!(Browser::new(&program).sign_in("late", PASSWORD).await.words().contains(WAITING));
+    Browser::new(&program).sign_in("eve", PASSWORD).await.expect(303);
 }
 
 // The sink takes the command's mails while the test waits for the command.

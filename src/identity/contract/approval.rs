@@ -14,12 +14,13 @@ facts!(
     who_confirms_waits_and_administrators_are_told_once_an_hour,
     an_approved_person_signs_in_and_is_mailed,
     the_operator_approves_and_declines_too,
-    a_declined_registration_is_gone_and_its_name_is_never_given_again,
+    a_declined_registration_is_gone_and_its_name_is_free_again,
     who_waits_gets_no_links,
     domains_bind_who_waits_for_approval,
     a_thousand_wait_and_no_more,
     administrators_find_people,
     two_administrators_cannot_disable_each_other,
+    who_waits_for_a_fortnight_is_gone_and_their_name_is_free_again,
     who_was_enabled_by_an_older_version_does_not_wait,
 );
 
@@ -122,7 +123,7 @@ async fn the_operator_approves_and_declines_too(house: &House) {
     }
 }
 
-async fn a_declined_registration_is_gone_and_its_name_is_never_given_again(house: &House) {
+async fn a_declined_registration_is_gone_and_its_name_is_free_again(house: &House) {
     let identity = approving(house);
     let ada = waiting(&identity, house, "ada").await;
     let boss = identity.administration(&house.administrator("boss").await, "sid").unwrap();
@@ -132,8 +133,16 @@ async fn a_declined_registration_is_gone_and_its_name_is_never_given_again(house
     assert!(identity.account(&ada.id).await.unwrap().is_none());
     assert!(matches!(boss.decline(&ada.id, house.now()).await, Err(Refusal::Stale)));
     assert!(matches!(boss.enable(&ada.id, house.now()).await, Err(Refusal::Stale)));
+    // No site ever saw that name.
+    let again = waiting(&identity, house, "ada").await;
+    assert_ne!(again.id, ada.id);
+    // Whom an older version let in for a while, sites may have seen.
+    let mut tx = house.db.write().await.unwrap();
+    run!(tx, sqlx::query("UPDATE accounts SET last_seen_at = 1 WHERE username = 'ada'")).unwrap();
+    tx.commit().await.unwrap();
+    boss.decline(&again.id, house.now()).await.unwrap();
     let again = identity.register(form("ada"), &client(), house.now()).await.unwrap_err();
-    assert_eq!(faulty_fields(&again), ["username"], "the address is free again, the name is not");
+    assert_eq!(faulty_fields(&again), ["username"]);
 }
 
 async fn who_waits_gets_no_links(house: &House) {
@@ -251,4 +260,35 @@ async fn who_was_enabled_by_an_older_version_does_not_wait(house: &House) {
     assert_eq!(boss.waiting().await.unwrap(), 0);
     assert!(boss.people("", true, "", 50).await.unwrap().is_empty());
     assert!(matches!(boss.decline(&ada.id, house.now()).await, Err(Refusal::Stale)));
+}
+
+async fn who_waits_for_a_fortnight_is_gone_and_their_name_is_free_again(house: &House) {
+    let (identity, by_mail) = (approving(house), approving_by_mail(house));
+    let ada = waiting(&identity, house, "ada").await;
+    by_mail.register(form("bob"), &client(), house.now()).await.unwrap();
+    let link = token(&house.mail().await);
+    let bob = by_mail.confirm(&link, house.now()).await.unwrap();
+    let let_in = waiting(&identity, house, "eve").await;
+    identity.enable(&let_in.id, house.now()).await.unwrap();
+    house.mail_to("eve@example.org").await;
+    let almost = house.later(Duration::from_hours(14 * 24) - Duration::from_millis(1));
+    identity.expire_waiting(almost).await.unwrap();
+    assert_eq!(identity.account(&ada.id).await.unwrap().unwrap().waiting_since, ada.waiting_since);
+    let late = waiting(&identity, house, "late").await;
+    let now = house.later(Duration::from_millis(1));
+    // Two nodes, and a mode that asks for no approval any more.
+    house.other_node().expire_waiting(now).await.unwrap();
+    identity.expire_waiting(now).await.unwrap();
+    for gone in [&ada, &bob] {
+        assert!(identity.account(&gone.id).await.unwrap().is_none());
+    }
+    for kept in [&let_in, &late] {
+        assert!(identity.account(&kept.id).await.unwrap().is_some());
+    }
+    // Only who proved to read a mailbox is told there.
+    assert!(house.mail_to("bob@example.org").await.subject.contains("was not approved"));
+    house.no_mail().await;
+    let entries = identity.activity(&ada.id, None, 1).await.unwrap();
+    assert_eq!((entries[0].event, entries[0].actor), (Some(Event::Declined), Actor::System));
+    waiting(&identity, house, "ada").await;
 }

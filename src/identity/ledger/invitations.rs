@@ -135,6 +135,17 @@ impl Ledger {
         on!(tx, link => sqlx::query_scalar(COUNT_WAITING).fetch_one(link))
     }
 
+    /// Those that began to wait before `then`, the oldest first.
+    pub(in crate::identity) async fn waiting_before(
+        &self,
+        tx: &mut Tx,
+        then: UnixMillis,
+        limit: i64,
+    ) -> Result<Vec<AccountId>, StoreError> {
+        let found = on!(tx, link => sqlx::query_scalar::<_, String>(OVERDUE).bind(then.0).bind(limit).fetch_all(link))?;
+        Ok(found.into_iter().map(|id| AccountId(id.into())).collect())
+    }
+
     /// One more began to wait that no administrator was told of.
     pub(in crate::identity) async fn one_more_waits(&self, tx: &mut Tx) -> Result<(), StoreError> {
         run!(tx, sqlx::query("UPDATE counters SET value = value + 1 WHERE name = 'waiting-untold'"))?;
@@ -208,6 +219,7 @@ const COUNT_OPEN: &str = "SELECT COUNT(*) FROM invitations JOIN accounts ON acco
     AND EXISTS (SELECT 1 FROM account_groups WHERE account = invitations.made_by AND group_name = $2)";
 // Enabled by an older version, it waits no more.
 const COUNT_WAITING: &str = "SELECT COUNT(*) FROM accounts WHERE waiting_since IS NOT NULL AND disabled";
+const OVERDUE: &str = "SELECT id FROM accounts WHERE waiting_since <= $1 AND disabled ORDER BY waiting_since LIMIT $2";
 const UNTOLD: &str = "SELECT value FROM counters WHERE name = 'waiting-untold'";
 const ADMINISTRATORS: &str =
     "SELECT accounts.id FROM account_groups JOIN accounts ON accounts.id = account_groups.account

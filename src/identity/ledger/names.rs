@@ -113,6 +113,12 @@ impl Ledger {
         Ok(())
     }
 
+    /// Gives an account's names back. Only for one that was never let in: no site ever saw them.
+    pub(in crate::identity) async fn release_names(&self, tx: &mut Tx, account: &AccountId) -> Result<(), StoreError> {
+        run!(tx, sqlx::query("DELETE FROM usernames WHERE account = $1").bind(&*account.0))?;
+        Ok(())
+    }
+
     /// The account with this address (`email_key`) or username.
     pub(in crate::identity) async fn find(
         &self,

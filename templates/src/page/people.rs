@@ -138,6 +138,9 @@ impl People<'_> {
                         (hidden("after", self.after))
                         dl { @for line in self.lines { (line.render(frame, self.now)) } }
                     }))
+                    @if self.only_waiting && self.lines.len() > 1 {
+                        p { a href=(frame.to(&self.decline_all())) { "Decline all shown" } }
+                    }
                 }
                 p.links {
                     @if let Some(more) = self.more { a href=(frame.to(more)) { "More" } }
@@ -147,6 +150,15 @@ impl People<'_> {
                 }
             },
         )
+    }
+}
+
+impl People<'_> {
+    /// Those of this page and no others: more may have come meanwhile.
+    fn decline_all(&self) -> String {
+        let waiting = self.lines.iter().filter(|line| matches!(line.standing, Standing::Waiting(_)));
+        let ids: Vec<_> = waiting.map(|line| form::query_value(line.id)).collect();
+        format!("admin/people?decline={}", ids.join("."))
     }
 }
 
@@ -234,7 +246,48 @@ impl DeclinePerson<'_> {
                 p.lead { "This can't be undone." }
                 p {
                     "What they entered is deleted, and a mail to " strong { (self.email) } " says so. The username "
-                    strong { (self.username) } " is never given to anybody else."
+                    strong { (self.username) } " is free again."
+                }
+                (form::post(frame, "admin/people", &fields))
+            },
+        )
+    }
+}
+
+/// "Decline 25 people?" Posts `decline` with the ids, and `csrf`, to `admin/people`.
+#[derive(Clone, Copy, Debug)]
+pub struct DeclinePeople<'a> {
+    /// The frame.
+    pub frame: Frame<'a>,
+    /// The accounts' ids, as the form sends them.
+    pub ids: &'a str,
+    /// "Ada Lovelace", "ada", "ada@example.org"
+    pub people: &'a [(String, &'a str, &'a str)],
+}
+
+impl DeclinePeople<'_> {
+    /// The page.
+    #[must_use]
+    pub fn render(&self) -> Markup {
+        let frame = &self.frame;
+        let fields = html! {
+            (hidden("decline", self.ids))
+            div.actions {
+                button.primary.danger type="submit" { "Decline all" }
+                a.button href=(frame.to("admin/people?state=waiting")) { "Back" }
+            }
+        };
+        frame.page(
+            &Sheet::new("Decline registrations", false),
+            &html! {
+                h1 { "Decline " (self.people.len()) " people?" }
+                p.lead { "This can't be undone." }
+                p { "What they entered is deleted, a mail to each says so, and their usernames are free again." }
+                dl {
+                    @for (name, username, email) in self.people {
+                        dt { strong { (name) } " @" (username) }
+                        dd { (email) }
+                    }
                 }
                 (form::post(frame, "admin/people", &fields))
             },

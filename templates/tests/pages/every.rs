@@ -294,6 +294,16 @@ fn administrators(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
             People { lines: &[], waiting: 0, more: None, notice: None, alert: Some(Alert::Say(t.error)), ..people }
                 .render(),
         ),
+        ("people-waiting", People { lines: &[waiting, waiting], only_waiting: true, ..people }.render()),
+        (
+            "decline-all",
+            DeclinePeople {
+                frame,
+                ids: t.token,
+                people: &[(t.name.to_owned(), t.username, t.email), (t.name.to_owned(), t.username, t.email)],
+            }
+            .render(),
+        ),
         ("groups", PersonGroups { errors: &[], ..groups }.render()),
         ("groups-faulty", groups.render()),
         ("decline", DeclinePerson { frame, id: t.token, name: t.name, username: t.username, email: t.email }.render()),
