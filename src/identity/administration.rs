@@ -58,14 +58,15 @@ impl Administration {
     }
 
     /// Accounts whose username, address or name begins with `text`, in the order of their usernames: the page after a
-    /// username (`""` for the first). With `waiting` only those that wait for an approval.
+    /// username (`""` for the first). With `waiting` only those that wait for an approval. An address is confirmed here only
+    /// where somebody proved to read it: an administrator may let in by it.
     ///
     /// # Errors
     /// [`Refusal::Store`]
     pub async fn people(&self, text: &str, waiting: bool, after: &str, limit: u32) -> Result<Vec<Account>, Refusal> {
         let ledger = &self.identity.inner.ledger;
         let mut tx = ledger.db().read().await?;
-        Ok(ledger.page(&mut tx, &Sought { text, waiting }, after, i64::from(limit)).await?)
+        Ok(ledger.page(&mut tx, &Sought { text, waiting, proved: true }, after, i64::from(limit)).await?)
     }
 
     /// How many accounts wait for an approval.

@@ -9,6 +9,7 @@ use templates::mail as words;
 use super::{
     Identity, Refusal,
     account::Account,
+    ledger::Carry,
     outbox::RowId,
     people::By,
     trail::{Actor, Entry, Event},
@@ -57,6 +58,19 @@ impl Identity {
             self.forget_push(&owner.id, &factor.kind);
         }
         Ok(row)
+    }
+
+    /// Ends the registration of who waits with that address and never proved to read it: its reader is here. Nobody is told;
+    /// the entry is to be logged once it is certain.
+    pub(super) async fn push_out(&self, tx: &mut Tx, key: &str, now: UnixMillis) -> Result<Option<Entry>, Refusal> {
+        let ledger = &self.inner.ledger;
+        let Some(id) = ledger.squatter(tx, key).await? else { return Ok(None) };
+        ledger.release_names(tx, &id).await?;
+        ledger.delete(tx, &id).await?;
+        ledger.post(tx, &id, Carry::End, now).await?;
+        let entry = self.entry(Event::Declined, &id, now).by(Actor::System).with(ADDRESS_PROVED);
+        ledger.append(tx, std::slice::from_ref(&entry)).await?;
+        Ok(Some(entry))
     }
 
     fn tell_declined(&self, owner: &Account) {
@@ -170,6 +184,8 @@ const MOST_TOLD: i64 = 20;
 const WAITS: Duration = Duration::from_hours(14 * 24);
 /// How many end at one look.
 const AT_ONCE: i64 = 100;
+/// Why a registration ended by itself.
+const ADDRESS_PROVED: &str = "address-proved-by-another";
 /// Why a registration ended by itself.
 const NOBODY_DECIDED: &str = "nobody-decided";
 const TOLD_EVERY: Duration = Duration::from_hours(1);

@@ -152,6 +152,7 @@ impl Administration {
         let address = email.as_ref().map(|email| email.address().to_string());
         if let Some(email) = &email
             && ledger.address_holder(&mut tx, email.key(), None, now).await?.is_some()
+            && ledger.squatter(&mut tx, email.key()).await?.is_none()
         {
             return Err(Refusal::field("email", "There is an account with this e-mail address already."));
         }

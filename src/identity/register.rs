@@ -161,9 +161,13 @@ impl Identity {
             account = Account { disabled: true, waiting_since: Some(now), ..account };
             ledger.one_more_waits(&mut tx).await?;
         }
+        let pushed_out = if confirmed { self.push_out(&mut tx, &person.email_key, now).await? } else { None };
         ledger.insert(&mut tx, &account, &person.email_key, &person.password_hash).await?;
         ledger.drop_registrations(&mut tx, &person.email_key, &person.username).await?;
         self.recorded(tx, entry).await?;
+        if let Some(entry) = pushed_out {
+            entry.log();
+        }
         if account.waiting_since.is_some() {
             self.told_of_waiting(now).await;
         }
@@ -212,6 +216,7 @@ impl Identity {
         if (proven || !self.inner.settings.accounts.confirm_email)
             && let Some(email) = email
             && ledger.address_holder(tx, email.key(), None, now).await?.is_some()
+            && !(proven && ledger.squatter(tx, email.key()).await?.is_some())
         {
             faults.fault("email", ADDRESS_TAKEN);
         }

@@ -84,6 +84,7 @@ async fn a_declined_person_is_told_and_their_name_is_free_again() {
     let list = boss.get(&format!("{PEOPLE}?state=waiting")).await.expect(200).text();
     let id = button_of(&list, "@ada", "enable");
     let ask = format!("{PEOPLE}?decline={id}");
+    assert!(list.contains("ada@example.com (not confirmed)"), "nobody proved it: {list}");
     assert!(list.contains(&ask), "a link, which asks first");
     let page = boss.get(&ask).await.expect(200).words();
     assert!(page.contains("Decline Ada Lovelace?") && page.contains("can't be undone"), "{page}");

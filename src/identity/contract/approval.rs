@@ -21,6 +21,8 @@ facts!(
     administrators_find_people,
     two_administrators_cannot_disable_each_other,
     who_waits_for_a_fortnight_is_gone_and_their_name_is_free_again,
+    an_address_counts_as_confirmed_for_administrators_only_where_it_was_proved,
+    a_mailed_invitation_pushes_out_who_waits_with_that_address_unproved,
     who_was_enabled_by_an_older_version_does_not_wait,
 );
 
@@ -291,4 +293,43 @@ async fn who_waits_for_a_fortnight_is_gone_and_their_name_is_free_again(house: &
     let entries = identity.activity(&ada.id, None, 1).await.unwrap();
     assert_eq!((entries[0].event, entries[0].actor), (Some(Event::Declined), Actor::System));
     waiting(&identity, house, "ada").await;
+}
+
+async fn an_address_counts_as_confirmed_for_administrators_only_where_it_was_proved(house: &House) {
+    let identity = approving(house);
+    let ada = waiting(&identity, house, "ada").await;
+    assert!(ada.email_confirmed, "elsewhere the operator vouches");
+    let boss = identity.administration(&house.administrator("boss").await, "sid").unwrap();
+    let people = boss.people("", false, "", 10).await.unwrap();
+    let seen: Vec<_> = people.iter().map(|person| (person.username.as_str(), person.email_confirmed)).collect();
+    assert_eq!(seen, [("ada", false), ("boss", true)]);
+}
+
+async fn a_mailed_invitation_pushes_out_who_waits_with_that_address_unproved(house: &House) {
+    let identity = approving(house);
+    let squatter = waiting(&identity, house, "ada").await;
+    let boss = identity.administration(&house.administrator("boss").await, "sid").unwrap();
+    let made = boss.invite("ada@example.org", "staff", "7", house.now()).await.unwrap();
+    let letter = house.mail_to("ada@example.org").await;
+    let of = |text: &str| {
+        let (_, rest) = text.split_once("invitation=").unwrap();
+        rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect::<String>()
+    };
+    let named = |username: &str| NewAccount { email: "ada@example.org".into(), ..form(username) };
+    // The link that was shown proves nothing, and pushes nobody out.
+    let refused = identity.register_invited(&of(&made.link), named("lady"), &client(), house.now()).await;
+    assert_eq!(faulty_fields(&refused.unwrap_err()), ["email"]);
+    let registered = identity.register_invited(&of(&letter.text), named("lady"), &client(), house.now()).await;
+    assert!(matches!(registered, Ok(Registered::Active(_))), "{registered:?}");
+    assert!(identity.account(&squatter.id).await.unwrap().is_none());
+    assert_eq!(identity.find("ada@example.org").await.unwrap().unwrap().username, "lady");
+    let entries = identity.activity(&squatter.id, None, 1).await.unwrap();
+    assert_eq!((entries[0].event, entries[0].actor), (Some(Event::Declined), Actor::System));
+    // An address that was proved is its owner's, waiting or not.
+    let by_mail = approving_by_mail(house);
+    by_mail.register(form("bob"), &client(), house.now()).await.unwrap();
+    let link = token(&house.mail_to("bob@example.org").await);
+    by_mail.confirm(&link, house.now()).await.unwrap();
+    let refused = boss.invite("bob@example.org", "", "7", house.now()).await.unwrap_err();
+    assert_eq!(faulty_fields(&refused), ["email"]);
 }

@@ -146,6 +146,12 @@ impl Ledger {
         Ok(found.into_iter().map(|id| AccountId(id.into())).collect())
     }
 
+    /// Who waits with an address that nobody proved to read: whoever does may have it.
+    pub(in crate::identity) async fn squatter(&self, tx: &mut Tx, key: &str) -> Result<Option<AccountId>, StoreError> {
+        let found = on!(tx, link => sqlx::query_scalar::<_, String>(SQUATTER).bind(key).fetch_optional(link))?;
+        Ok(found.map(|id| AccountId(id.into())))
+    }
+
     /// One more began to wait that no administrator was told of.
     pub(in crate::identity) async fn one_more_waits(&self, tx: &mut Tx) -> Result<(), StoreError> {
         run!(tx, sqlx::query("UPDATE counters SET value = value + 1 WHERE name = 'waiting-untold'"))?;
@@ -220,6 +226,8 @@ const COUNT_OPEN: &str = "SELECT COUNT(*) FROM invitations JOIN accounts ON acco
 // Enabled by an older version, it waits no more.
 const COUNT_WAITING: &str = "SELECT COUNT(*) FROM accounts WHERE waiting_since IS NOT NULL AND disabled";
 const OVERDUE: &str = "SELECT id FROM accounts WHERE waiting_since <= $1 AND disabled ORDER BY waiting_since LIMIT $2";
+const SQUATTER: &str = "SELECT id FROM accounts WHERE email_key = $1 AND NOT email_confirmed AND disabled
+    AND waiting_since IS NOT NULL AND last_seen_at IS NULL";
 const UNTOLD: &str = "SELECT value FROM counters WHERE name = 'waiting-untold'";
 const ADMINISTRATORS: &str =
     "SELECT accounts.id FROM account_groups JOIN accounts ON accounts.id = account_groups.account

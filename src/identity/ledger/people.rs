@@ -13,6 +13,8 @@ pub(in crate::identity) struct Sought<'a> {
     pub(in crate::identity) text: &'a str,
     /// Only those that wait for an approval.
     pub(in crate::identity) waiting: bool,
+    /// `email_confirmed` shall say what was proved, whatever the operator vouches for.
+    pub(in crate::identity) proved: bool,
 }
 
 impl Ledger {
@@ -30,7 +32,10 @@ impl Ledger {
             .bind(after).bind(limit).bind(&folded).bind(&typed).bind(sought.waiting).fetch_all(link))?;
         let mut accounts = Vec::with_capacity(rows.len());
         for row in rows {
-            accounts.push(self.complete(tx, row).await?);
+            let proved = row.email_confirmed;
+            let account = self.complete(tx, row).await?;
+            let email_confirmed = if sought.proved { proved } else { account.email_confirmed };
+            accounts.push(Account { email_confirmed, ..account });
         }
         Ok(accounts)
     }
