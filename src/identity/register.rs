@@ -8,7 +8,7 @@ use std::time::Duration;
 use templates::mail as words;
 
 use super::{
-    Identity, NewAccount, Refusal, Registered,
+    Identity, Invited, NewAccount, Refusal, Registered,
     account::{Account, AccountId},
     fields::{Faults, Person},
     ledger::{Brought, Holder, Registration},
@@ -31,7 +31,8 @@ impl Identity {
         self.newcomer(new, None, form, client, now).await
     }
 
-    /// Registers somebody who brings an invitation, which is used up only when the account is made.
+    /// Registers somebody who brings an invitation, which is used up only when the account is made. Answers also what was
+    /// brought, for the form that comes back.
     ///
     /// # Errors
     /// [`Refusal::Closed`], [`Refusal::DeadLink`], [`Refusal::Fields`], [`Refusal::Throttled`], [`Refusal::Busy`],
@@ -42,9 +43,14 @@ impl Identity {
         new: NewAccount,
         client: &Client,
         now: UnixMillis,
-    ) -> Result<Registered, Refusal> {
-        let (form, brought) = self.admit_invitation(token, client, now).await?;
-        self.newcomer(new, Some(brought), form, client, now).await
+    ) -> (Option<Invited>, Result<Registered, Refusal>) {
+        match self.admit_invitation(token, client, now).await {
+            Ok((form, brought)) => {
+                let invited = Invited { email: brought.email.clone() };
+                (Some(invited), self.newcomer(new, Some(brought), form, client, now).await)
+            }
+            Err(refusal) => (None, Err(refusal)),
+        }
     }
 
     /// `form` counted this form, and what it brought.
@@ -56,7 +62,14 @@ impl Identity {
         client: &Client,
         now: UnixMillis,
     ) -> Result<Registered, Refusal> {
-        let place = self.inner.hasher.enter()?;
+        let place = match self.inner.hasher.enter() {
+            Ok(place) => place,
+            Err(busy) => {
+                // Nobody looked at it.
+                form.undo(now).await;
+                return Err(busy);
+            }
+        };
         // Who brings a link that was mailed to them proved to own that address.
         let proven = brought.as_ref().is_some_and(|brought| brought.by_mail);
         let judged = self

@@ -19,7 +19,7 @@ use super::{
     visit::{Bound, Visit},
 };
 use crate::{
-    identity::{NewAccount, Refusal, Registered},
+    identity::{Invited, NewAccount, Refusal, Registered},
     inbound::answer::Answer,
 };
 
@@ -93,8 +93,8 @@ impl Page for Register {
     async fn post(visit: &Visit<'_>, form: Form<Newcomer>) -> Outcome {
         let typed = form.into_fields();
         let (identity, account, client) = (visit.identity(), typed.person.account(), &visit.view.client);
-        let registered = match typed.invitation.as_str() {
-            "" => identity.register(account, client, visit.now).await,
+        let (invited, registered) = match typed.invitation.as_str() {
+            "" => (None, identity.register(account, client, visit.now).await),
             token => identity.register_invited(token, account, client, visit.now).await,
         };
         match registered {
@@ -103,30 +103,45 @@ impl Page for Register {
             Ok(Registered::MailSent) if typed.invitation.is_empty() => Ok(visit.to_page("register/sent")),
             Ok(Registered::MailSent) => Ok(visit.to_page("register/sent?invited=1")),
             Err(Refusal::DeadLink) => Ok(dead(visit)),
-            Err(refusal) => look(visit, typed, &Back::of(refusal, visit.now)?).await,
+            Err(refusal) => {
+                let back = Back::of(refusal, visit.now)?;
+                if typed.invitation.is_empty() {
+                    return look(visit, typed, &back).await;
+                }
+                // What was found is not looked for again: that would count once more, and might lose what was typed.
+                Ok(invited_form(visit, typed, invited, &back))
+            }
         }
     }
 
     async fn again(visit: &Visit<'_>, typed: Newcomer, back: Back) -> Outcome {
-        look(visit, typed, &back).await
+        if typed.invitation.is_empty() {
+            return look(visit, typed, &back).await;
+        }
+        // The next form says whether the invitation is one.
+        Ok(invited_form(visit, typed, None, &back))
     }
 }
 
+/// The form of somebody who brings an invitation; `None` where it was not looked for.
+fn invited_form(visit: &Visit<'_>, mut typed: Newcomer, invited: Option<Invited>, back: &Back) -> Answer {
+    let address = invited.and_then(|invited| invited.email);
+    let bound = address.is_some();
+    if let Some(email) = address {
+        typed.person.email = email;
+    }
+    show(visit, &typed, bound, back)
+}
+
 /// The form, for who may register.
-async fn look(visit: &Visit<'_>, mut typed: Newcomer, back: &Back) -> Outcome {
+async fn look(visit: &Visit<'_>, typed: Newcomer, back: &Back) -> Outcome {
     let identity = &visit.room.identity;
     if typed.invitation.is_empty() {
         identity.may_register().await?;
         return Ok(show(visit, &typed, false, back));
     }
     match identity.invitation(&typed.invitation, &visit.view.client, visit.now).await {
-        Ok(invited) => {
-            let bound = invited.email.is_some();
-            if let Some(email) = invited.email {
-                typed.person.email = email;
-            }
-            Ok(show(visit, &typed, bound, back))
-        }
+        Ok(invited) => Ok(invited_form(visit, typed, Some(invited), back)),
         Err(Refusal::DeadLink) => Ok(dead(visit)),
         Err(other) => Err(other.into()),
     }

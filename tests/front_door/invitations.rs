@@ -281,6 +281,35 @@ async fn in_open_and_approve_mode_and_on_postgres_an_invitation_gives_its_groups
 }
 
 #[tokio::test]
+async fn a_form_that_is_held_back_keeps_what_was_typed_and_its_invitation() {
+    let (_mailbox, _upstream, program, mut boss) = stage("invite").await;
+    let link = invite(&mut boss, "", "").await;
+    let (_, token) = link.split_once("invitation=").unwrap();
+    let mut browser = Browser::new(&program);
+    let csrf = html::input_value(&browser.get(&link).await.text(), "csrf").unwrap();
+    let mut weak = person("ada", "ada@example.com");
+    weak.retain(|(name, _)| !name.starts_with("password"));
+    weak.extend([("password", "weak"), ("password_confirm", "weak"), ("invitation", token), ("csrf", &csrf)]);
+    let mut seen = Vec::new();
+    for _ in 0..150 {
+        let reply = browser.post(REGISTER, &weak).await;
+        let page = reply.text();
+        assert_eq!(html::input_value(&page, "first_name").as_deref(), Some("Ada"), "{}", reply.status);
+        assert_eq!(html::input_value(&page, "invitation").as_deref(), Some(token), "{}", reply.status);
+        seen.push(reply.status.as_u16());
+        if reply.status == 429 {
+            break;
+        }
+    }
+    assert_eq!(seen.first(), Some(&422));
+    assert_eq!(seen.last(), Some(&429), "held back in the end: {seen:?}");
+    let mut forged = weak.clone();
+    forged.retain(|(name, _)| *name != "csrf");
+    let reply = browser.post(REGISTER, &forged).await.expect(403);
+    assert_eq!(html::input_value(&reply.text(), "first_name").as_deref(), Some("Ada"));
+}
+
+#[tokio::test]
 async fn made_up_invitations_are_counted_like_other_tries() {
     let (_mailbox, _upstream, program, mut boss) = stage("invite").await;
     let link = invite(&mut boss, "", "").await;

@@ -317,9 +317,9 @@ async fn a_mailed_invitation_pushes_out_who_waits_with_that_address_unproved(hou
     };
     let named = |username: &str| NewAccount { email: "ada@example.org".into(), ..form(username) };
     // The link that was shown proves nothing, and pushes nobody out.
-    let refused = identity.register_invited(&of(&made.link), named("lady"), &client(), house.now()).await;
+    let refused = identity.register_invited(&of(&made.link), named("lady"), &client(), house.now()).await.1;
     assert_eq!(faulty_fields(&refused.unwrap_err()), ["email"]);
-    let registered = identity.register_invited(&of(&letter.text), named("lady"), &client(), house.now()).await;
+    let registered = identity.register_invited(&of(&letter.text), named("lady"), &client(), house.now()).await.1;
     assert!(matches!(registered, Ok(Registered::Active(_))), "{registered:?}");
     assert!(identity.account(&squatter.id).await.unwrap().is_none());
     assert_eq!(identity.find("ada@example.org").await.unwrap().unwrap().username, "lady");

@@ -27,6 +27,7 @@ facts!(
     whoever_takes_an_account_back_ends_the_invitations_it_made,
     a_disabled_or_demoted_makers_invitations_stay_dead_afterwards,
     an_administrator_who_is_being_signed_out_changes_nothing,
+    a_form_that_nobody_looked_at_does_not_count,
 );
 
 fn inviting(house: &House) -> Identity {
@@ -63,7 +64,7 @@ async fn made(house: &House, boss: &Administration, groups: &str) -> String {
 }
 
 async fn register(identity: &Identity, token: &str, username: &str, now: UnixMillis) -> Result<Registered, Refusal> {
-    identity.register_invited(token, form(username), &client(), now).await
+    identity.register_invited(token, form(username), &client(), now).await.1
 }
 
 async fn without_an_invitation_nobody_registers(house: &House) {
@@ -83,7 +84,7 @@ async fn an_invitation_makes_one_account_even_when_raced(house: &House) {
     let identity = inviting(house);
     let token = made(house, &boss(house, &identity).await, "").await;
     let weak = NewAccount { password: "weak".into(), password_confirm: "weak".into(), ..form("ada") };
-    let refused = identity.register_invited(&token, weak, &client(), house.now()).await.unwrap_err();
+    let refused = identity.register_invited(&token, weak, &client(), house.now()).await.1.unwrap_err();
     assert_eq!(faulty_fields(&refused), ["password"]);
     let tries = (0..8u8).map(|number| {
         let (identity, token, now) = (identity.clone(), token.clone(), house.now());
@@ -159,10 +160,10 @@ async fn a_mailed_link_proves_its_address_and_is_for_it_alone(house: &House) {
     let refused = register(&identity, &mailed, "eve", house.now()).await.unwrap_err();
     assert_eq!(faulty_fields(&refused), ["email"]);
     let other = NewAccount { email: "boss@example.org".into(), ..form("eve") };
-    let refused = identity.register_invited(&mailed, other, &client(), house.now()).await.unwrap_err();
+    let refused = identity.register_invited(&mailed, other, &client(), house.now()).await.1.unwrap_err();
     assert_eq!(faulty_fields(&refused), ["email"], "nothing is said of whether that address is somebody's");
     let wide = NewAccount { email: "\u{ff41}da@example.org".into(), ..form("ada") };
-    let Ok(Registered::Active(ada)) = identity.register_invited(&mailed, wide, &client(), house.now()).await else {
+    let Ok(Registered::Active(ada)) = identity.register_invited(&mailed, wide, &client(), house.now()).await.1 else {
         panic!()
     };
     let ada = identity.account(&ada.id).await.unwrap().unwrap();
@@ -487,4 +488,19 @@ async fn an_administrator_who_is_being_signed_out_changes_nothing(house: &House)
     after.invite("", "", "7", now).await.unwrap();
     house.mail_to("boss@example.org").await;
     house.no_mail().await;
+}
+
+async fn a_form_that_nobody_looked_at_does_not_count(house: &House) {
+    let identity = inviting(house);
+    let token = made(house, &boss(house, &identity).await, "").await;
+    let mut places = Vec::new();
+    while let Ok(place) = identity.inner.hasher.enter() {
+        places.push(place);
+    }
+    for _ in 0..300 {
+        let (invited, refused) = identity.register_invited(&token, form("ada"), &client(), house.now()).await;
+        assert!(invited.is_some() && matches!(refused, Err(Refusal::Busy { .. })), "{refused:?}");
+    }
+    places.clear();
+    register(&identity, &token, "ada", house.now()).await.unwrap();
 }
