@@ -340,19 +340,24 @@ impl Identity {
         ways_of(account, self.offers_push())
     }
 
-    /// Which way is asked first at sign-in from now on.
+    /// Which way is asked first at sign-in from now on. Mails the owner: somebody else may have chosen a weaker one.
     ///
     /// # Errors
     /// [`Refusal::Fields`] when it is none of the account's; [`Refusal::Stale`] when it is gone; [`Refusal::Store`].
-    pub async fn ask_first(&self, id: &super::account::AccountId, way: &str) -> Result<(), Refusal> {
+    pub async fn ask_first(&self, id: &super::account::AccountId, way: &str, now: UnixMillis) -> Result<(), Refusal> {
         let ledger = &self.inner.ledger;
         let mut tx = ledger.db().write().await?;
         let account = ledger.load(&mut tx, id).await?.filter(|account| !account.disabled).ok_or(Refusal::Stale)?;
         if !self.ways(&account).iter().any(|own| own.name == way) {
             return Err(Refusal::field("factor", "Choose one of the ways shown."));
         }
+        if account.asked_first.as_deref() == Some(way) {
+            return Ok(());
+        }
         ledger.set_asked_first(&mut tx, id, way).await?;
-        Ok(tx.commit().await?)
+        self.recorded(tx, self.entry(Event::AskedFirstSet, id, now)).await?;
+        self.tell_factor_changed(&account, templates::mail::FactorChange::AskedFirst, now);
+        Ok(())
     }
 
     /// Turns a second factor off (the password was checked: `proof`), ends other sessions than `keep` (a `sid`),

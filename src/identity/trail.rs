@@ -61,6 +61,10 @@ events! {
     FactorAdded = "factor-added",
     /// Detail: which kind.
     FactorRemoved = "factor-removed",
+    /// A passkey has another name.
+    PasskeyRenamed = "passkey-renamed",
+    /// What is asked first at sign-in is another way.
+    AskedFirstSet = "asked-first-set",
     /// A passkey counts backwards, as a copy would: it signed nobody in.
     PasskeyCopied = "passkey-copied",
     /// Ten new ones; older ones are worth nothing.

@@ -37,6 +37,8 @@ fn words(entry: &Recorded) -> String {
         Event::OthersEnded => "You signed out everywhere else",
         Event::FactorAdded => return format!("You added a second factor: {}", factor(&entry.detail)),
         Event::FactorRemoved => return format!("You removed a second factor: {}", factor(&entry.detail)),
+        Event::PasskeyRenamed => "You gave a passkey another name",
+        Event::AskedFirstSet => "You chose what is asked first",
         Event::PasskeyCopied => "A passkey of yours counted backwards, as a copy would",
         Event::RecoveryCodesMade => "You made new recovery codes",
         Event::RecoveryCodeUsed => "A recovery code was used",

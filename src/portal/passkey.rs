@@ -58,9 +58,9 @@ impl Page for Passkey {
         if !typed.factor.is_empty() && !visit.recent() {
             return Ok(visit.confirm_first(&format!("{HERE}?factor={}", encoded(&typed.factor))));
         }
-        let identity = &visit.room.identity;
+        let identity = &visit.identity();
         if !typed.factor.is_empty() {
-            return match identity.rename_passkey(&live.record.account, &typed.factor, &typed.name).await {
+            return match identity.rename_passkey(&live.record.account, &typed.factor, &typed.name, visit.now).await {
                 Ok(()) => Ok(visit.to_page(&format!("second-factor?done={}", Done::PasskeyRenamed.name()))),
                 Err(Refusal::Stale) => Ok(visit.to_page("second-factor")),
                 Err(Refusal::Fields(errors)) => {

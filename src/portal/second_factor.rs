@@ -141,7 +141,7 @@ impl Page for AskFirst {
         if !visit.recent() {
             return Ok(visit.confirm_first("second-factor"));
         }
-        match visit.room.identity.ask_first(&live.record.account, &way.factor).await {
+        match visit.identity().ask_first(&live.record.account, &way.factor, visit.now).await {
             Ok(()) => Ok(visit.to_page(&format!("second-factor?done={}", Done::AskedFirst.name()))),
             // Gone meanwhile: the list says what there is.
             Err(Refusal::Fields(_)) => Ok(visit.to_page("second-factor")),

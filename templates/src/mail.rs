@@ -22,7 +22,9 @@ pub use self::{
     leaving::AccountDeleted,
     newcomers::{Approved, Invitation, InvitationMade, NotApproved, PeopleWait},
     reset::ResetLink,
-    security::{FactorOff, FactorOn, PasskeyCopied, PasswordChanged, Recovery, RecoveryCodes},
+    security::{
+        FactorChange, FactorChanged, FactorOff, FactorOn, PasskeyCopied, PasswordChanged, Recovery, RecoveryCodes,
+    },
     token::TokenMade,
 };
 

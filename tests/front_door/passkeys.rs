@@ -223,6 +223,11 @@ async fn passkeys_have_names_and_go_one_by_one() {
     assert!(reply.words().contains("Enter your passkey's name"), "{}", reply.words());
     browser.submit(&rename, PAGE, &[("factor", &factor), ("name", "On my key ring")]).await.expect(303);
     assert!(browser.get(SECURITY).await.words().contains("Passkey On my key ring"));
+    let told = browser.get("/.auth/activity").await.words();
+    assert!(told.contains("You gave a passkey another name"), "{told}");
+    let output = stage.program.output();
+    let line = output.lines().find(|line| line.contains("event=\"passkey-renamed\"")).unwrap_or_default();
+    assert!(line.contains("actor=\"self\"") && line.contains("network=127.0.0.0/24"), "{line}");
     // Somebody else's is nothing one could name, see or remove.
     stage.program.add_person("grace", PASSWORD, false);
     let mut grace = Browser::new(&stage.program).signed_in("grace", PASSWORD).await;
@@ -327,6 +332,8 @@ async fn people_choose_what_is_asked_first_and_may_pick_another_way_each_time() 
     assert!(list.words().contains("we ask for a passkey first"), "{}", list.words());
     let reply = browser.submit(SECURITY, "/.auth/second-factor/first", &[("factor", &phone)]).await.expect(303);
     assert!(browser.get(reply.location()).await.words().contains("we ask for codes first"));
+    let told = browser.get("/.auth/activity").await.words();
+    assert!(told.contains("You chose what is asked first"), "{told}");
     for unknown in ["", "nothing", "passkey2"] {
         browser.submit(SECURITY, "/.auth/second-factor/first", &[("factor", unknown)]).await.expect(303);
     }
@@ -574,4 +581,32 @@ async fn where_a_group_demands_a_second_factor_nothing_opens_without_one_and_the
     assert!(sam.get("/page").await.expect(303).location().starts_with("/.auth/second-factor?reason=wanted"));
     sam.submit("/.auth/second-factor", "/.auth/logout", &[]).await.expect(303);
     assert!(sam.session_cookie().is_none(), "the way out is open");
+}
+
+#[tokio::test]
+async fn renaming_a_passkey_and_choosing_what_comes_first_are_mailed_to_the_owner() {
+    let mailbox = Mailbox::start().await;
+    let stage = stage_with(|setup| {
+        setup.mail = format!("transport = \"{}\"\nfrom = \"no-reply@example.com\"\n", mailbox.transport());
+    })
+    .await;
+    let mut browser = stage.enrolled().await;
+    let mut key = Key::new(&stage.program.origin());
+    add(&mut browser, &mut key, "Yubi").await.expect(303);
+    let list = browser.get(SECURITY).await.expect(200).text();
+    let hrefs = html::tags(&list, "a").filter_map(|tag| html::attribute(tag, "href"));
+    let rename = hrefs.into_iter().find(|href| href.contains("/passkey?factor=")).expect("a link");
+    let factor = rename.split_once('=').unwrap().1.to_owned();
+    browser.submit(&rename, PAGE, &[("factor", &factor), ("name", "Key ring")]).await.expect(303);
+    let mail = mailbox.wait_for("ada@example.com", "A passkey was renamed").await;
+    assert!(mail.text.contains("If this wasn't you"), "{}", mail.text);
+    browser.submit(SECURITY, "/.auth/second-factor/first", &[("factor", "passkey")]).await.expect(303);
+    let mail = mailbox.wait_for("ada@example.com", "What is asked first was changed").await;
+    assert!(mail.text.contains("If this wasn't you"), "{}", mail.text);
+    // The same again changes nothing, and says nothing.
+    browser.submit(&rename, PAGE, &[("factor", &factor), ("name", "Key ring")]).await.expect(303);
+    browser.submit(SECURITY, "/.auth/second-factor/first", &[("factor", "passkey")]).await.expect(303);
+    let told = browser.get("/.auth/activity").await.words();
+    assert_eq!(told.matches("You gave a passkey another name").count(), 1, "{told}");
+    assert_eq!(told.matches("You chose what is asked first").count(), 1, "{told}");
 }

@@ -171,6 +171,18 @@ impl Identity {
         self.tell(account, body.body());
     }
 
+    pub(super) fn tell_factor_changed(&self, account: &Account, what: words::FactorChange, now: UnixMillis) {
+        let settings = &self.inner.settings;
+        let body = words::FactorChanged {
+            site_name: &settings.portal.name,
+            first_name: account.greeted(),
+            what,
+            at: now.0,
+            security: &settings.link("second-factor"),
+        };
+        self.tell(account, body.body());
+    }
+
     pub(super) fn tell_factor_off(&self, account: &Account, now: UnixMillis) {
         let settings = &self.inner.settings;
         let body = words::FactorOff {

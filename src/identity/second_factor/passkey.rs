@@ -173,19 +173,31 @@ impl Identity {
         Ok(Some((Authenticated::new(account, vec![Shown { method: Method::Hwk, at: now }]), row)))
     }
 
-    /// Gives a passkey another name.
+    /// Gives a passkey another name, and mails the owner: by its name they know which one is a thief's.
     ///
     /// # Errors
     /// [`Refusal::Fields`] (`name`); [`Refusal::Stale`] when there is no such passkey; [`Refusal::Store`].
-    pub async fn rename_passkey(&self, id: &AccountId, factor: &str, name: &str) -> Result<(), Refusal> {
+    pub async fn rename_passkey(
+        &self,
+        id: &AccountId,
+        factor: &str,
+        name: &str,
+        now: UnixMillis,
+    ) -> Result<(), Refusal> {
         let name = passkey_name(name)?;
         let ledger = &self.inner.ledger;
         let mut tx = ledger.db().write().await?;
         let account = ledger.load(&mut tx, id).await?.filter(|account| !account.disabled).ok_or(Refusal::Stale)?;
         let is_it = |own: &&Factor| own.id == factor && matches!(own.kind, FactorKind::Passkey { .. });
         let own = account.factors.iter().find(is_it).ok_or(Refusal::Stale)?;
-        ledger.replace_kind(&mut tx, factor, &own.kind, &FactorKind::Passkey { name }).await?;
-        Ok(tx.commit().await?)
+        let renamed = FactorKind::Passkey { name };
+        if own.kind == renamed {
+            return Ok(());
+        }
+        ledger.replace_kind(&mut tx, factor, &own.kind, &renamed).await?;
+        self.recorded(tx, self.entry(Event::PasskeyRenamed, id, now)).await?;
+        self.tell_factor_changed(&account, words::FactorChange::PasskeyRenamed, now);
+        Ok(())
     }
 
     /// When each of the account's passkeys was last shown.

@@ -59,6 +59,58 @@ pub struct FactorOff<'a> {
     pub forgot: &'a str,
 }
 
+/// What became different of factors that stay on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FactorChange {
+    /// A passkey has another name.
+    PasskeyRenamed,
+    /// Another way is asked first.
+    AskedFirst,
+}
+
+/// After such a change.
+#[derive(Clone, Copy, Debug)]
+pub struct FactorChanged<'a> {
+    /// `portal.name`
+    pub site_name: &'a str,
+    /// "Ada"
+    pub first_name: &'a str,
+    /// What changed.
+    pub what: FactorChange,
+    /// Unix milliseconds.
+    pub at: i64,
+    /// Whole URL of `second-factor`.
+    pub security: &'a str,
+}
+
+impl FactorChanged<'_> {
+    /// The mail.
+    #[must_use]
+    pub fn body(&self) -> MailBody {
+        let (subject, what) = match self.what {
+            FactorChange::PasskeyRenamed => {
+                ("A passkey was renamed", "A passkey of your account was given another name")
+            }
+            FactorChange::AskedFirst => {
+                ("What is asked first was changed", "What signing in to your account asks for first was changed")
+            }
+        };
+        Letter {
+            site_name: self.site_name,
+            first_name: self.first_name,
+            subject: format!("{subject} for {}", self.site_name),
+            before: vec![format!("{what} at {} on {}.", self.site_name, exact(self.at))],
+            link: ("Look at it", self.security),
+            after: vec![
+                "If this was you, there is nothing to do.".to_owned(),
+                "If this wasn't you, change it back with the link above, change your password, and tell your administrator."
+                    .to_owned(),
+            ],
+        }
+        .body()
+    }
+}
+
 /// What happened to recovery codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recovery {

@@ -391,6 +391,16 @@ fn mails(site_name: &str) -> Vec<templates::MailBody> {
         mail::FactorOn { site_name, first_name, factor: Factor::App, at: NOW, forgot: link }.body(),
         mail::FactorOn { site_name, first_name, factor: Factor::Passkey { name: site_name }, at: NOW, forgot: link }
             .body(),
+        mail::FactorChanged {
+            site_name,
+            first_name,
+            what: mail::FactorChange::PasskeyRenamed,
+            at: NOW,
+            security: link,
+        }
+        .body(),
+        mail::FactorChanged { site_name, first_name, what: mail::FactorChange::AskedFirst, at: NOW, security: link }
+            .body(),
         mail::PasskeyCopied { site_name, first_name, name: site_name, at: NOW, security: link }.body(),
         mail::RecoveryCodes { site_name, first_name, what: mail::Recovery::Made, at: NOW, forgot: link }.body(),
         mail::RecoveryCodes { site_name, first_name, what: mail::Recovery::Used { left: 1 }, at: NOW, forgot: link }
