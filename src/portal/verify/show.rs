@@ -23,7 +23,7 @@ use crate::{
 /// What is asked for, or the way back by a recovery code.
 pub(super) fn show(visit: &Visit<'_>, owed: &Owed, back: &Back) -> Answer {
     let (frame, alert) = (visit.frame(), back.shown_alert());
-    let start_over = &start_over(visit, &owed.to);
+    let start_over = &start_over(&owed.to);
     let others: &Vec<_> = &owed.challenge.others.iter().map(other).collect();
     let page = match &owed.challenge.asked {
         _ if by_recovery(visit) => VerifyRecovery { frame, start_over, alert }.render(),
@@ -74,7 +74,8 @@ fn other(way: &Way) -> Other<'_> {
     Other { name: &way.name, factor: factors::of_way(way) }
 }
 
-fn start_over(visit: &Visit<'_>, to: &ReturnTo) -> String {
-    let page = visit.room.to("login?over=1");
+/// Below the portal's path, as the templates want it.
+fn start_over(to: &ReturnTo) -> String {
+    let page = "login?over=1".to_owned();
     if to.is_root() { page } else { format!("{page}&return_to={}", encoded(&to.location())) }
 }
