@@ -24,7 +24,7 @@ pub struct App {
 
 impl App {
     /// Reads the key off the page, as people without a camera do.
-    fn told_by(page: &Reply) -> Self {
+    pub fn told_by(page: &Reply) -> Self {
         let words = page.words();
         let (_, rest) = words.split_once("Type this key: ").expect("a key on the page");
         let secret =
@@ -34,14 +34,29 @@ impl App {
         Self { secret, ahead: Duration::ZERO }
     }
 
-    fn code(&self) -> String {
+    pub fn code(&self) -> String {
         self.code_after(0)
     }
 
     /// The code of so many steps from now.
     fn code_after(&self, steps: i64) -> String {
-        let now = (SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + self.ahead).as_secs();
-        let at = i64::try_from(now).unwrap() + steps * 30;
+        self.code_of(self.step() + steps)
+    }
+
+    /// Which step it is now.
+    pub fn step(&self) -> i64 {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + self.ahead;
+        i64::try_from(now.as_secs() / STEP.as_secs()).unwrap()
+    }
+
+    /// Goes by a clock that was moved.
+    pub fn advance(&mut self, span: Duration) {
+        self.ahead += span;
+    }
+
+    /// The code of that step.
+    pub fn code_of(&self, step: i64) -> String {
+        let at = step * 30;
         let output = Command::new("oathtool")
             .args(["--totp", "-b", &self.secret, "--now", &format!("@{at}")])
             .output()
@@ -55,11 +70,11 @@ async fn moved() -> Stage {
 }
 
 /// Moves the clock, and a little further where a step would soon end: codes that a test has at hand stay what they are.
-fn wait(stage: &Stage, app: &mut App, span: Duration) {
+pub fn wait(stage: &Stage, app: &mut App, span: Duration) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + app.ahead + span;
     let into = now.as_secs() % STEP.as_secs();
     let span = if into > 15 { span + STEP - Duration::from_secs(into) } else { span };
-    app.ahead += span;
+    app.advance(span);
     stage.program.clock.as_ref().unwrap().advance(span);
 }
 
@@ -236,7 +251,7 @@ pub async fn recovery_codes(browser: &mut Browser) -> Vec<String> {
     list.lines().map(str::to_owned).collect()
 }
 
-async fn recover(browser: &mut Browser, code: &str) -> Reply {
+pub async fn recover(browser: &mut Browser, code: &str) -> Reply {
     browser.submit("/.auth/login/verify?way=recovery", "/.auth/login/verify?way=recovery", &[("code", code)]).await
 }
 

@@ -20,6 +20,7 @@ mod draining;
 mod encrypted;
 mod enrolment;
 mod factor_attacks;
+mod factor_mails;
 mod floods;
 mod forms;
 mod getting_in;

@@ -29,7 +29,7 @@ pub async fn add(browser: &mut Browser, key: &mut Key, name: &str) -> Reply {
 }
 
 /// Ada's browser with a passkey on, and the key.
-async fn with_passkey(stage: &Stage) -> (Browser, Key) {
+pub async fn with_passkey(stage: &Stage) -> (Browser, Key) {
     let mut browser = stage.signed_in().await;
     let mut key = Key::new(&stage.program.origin());
     let reply = add(&mut browser, &mut key, "Yubi").await.expect(303);
@@ -38,7 +38,7 @@ async fn with_passkey(stage: &Stage) -> (Browser, Key) {
 }
 
 /// The form of a sign-in page, signed by that key.
-async fn signed(browser: &mut Browser, key: &Key) -> Vec<(&'static str, String)> {
+pub async fn signed(browser: &mut Browser, key: &Key) -> Vec<(&'static str, String)> {
     let page = browser.get("/.auth/login?return_to=/inside").await.expect(200);
     let field = |name| html::input_value(&page.text(), name).unwrap();
     vec![
@@ -49,7 +49,7 @@ async fn signed(browser: &mut Browser, key: &Key) -> Vec<(&'static str, String)>
     ]
 }
 
-async fn send(browser: &mut Browser, fields: &[(&'static str, String)]) -> Reply {
+pub async fn send(browser: &mut Browser, fields: &[(&'static str, String)]) -> Reply {
     let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
     browser.post("/.auth/login/passkey", &fields).await
 }
@@ -61,7 +61,7 @@ async fn alone(browser: &mut Browser, key: &Key) -> Reply {
 }
 
 /// Answers the second step by the key. Nothing is asserted.
-async fn second_step(browser: &mut Browser, key: &Key) -> Reply {
+pub async fn second_step(browser: &mut Browser, key: &Key) -> Reply {
     let page = browser.get("/.auth/login/verify").await.expect(200);
     let (token, credential) = (html::input_value(&page.text(), "csrf").unwrap(), key.sign(&asked(&page)));
     browser.post("/.auth/login/verify", &[("csrf", &token), ("credential", &credential)]).await
