@@ -52,6 +52,7 @@ mod second_factor;
 mod sessions;
 mod settings;
 mod sign_in_machine;
+mod step_up;
 mod stores;
 mod support;
 mod throttles;
