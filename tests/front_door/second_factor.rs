@@ -1,4 +1,4 @@
-//! SCENARIOS 7, 8, 12–14, 18: the second factor by Twilio Verify, played by a double that keeps Twilio's rules.
+//! SCENARIOS 7, 12–14, 18: the second factor by Twilio Verify, played by a double that keeps Twilio's rules.
 
 use std::time::Duration;
 
@@ -116,53 +116,6 @@ async fn full_width_digits_and_dashes_are_understood() {
     )
     .await
     .expect(303);
-}
-
-#[tokio::test]
-async fn a_session_that_owes_its_factor_opens_nothing() {
-    let stage = stage().await;
-    stage.enrolled().await;
-    let mut browser = stage.owing().await;
-    stage.upstream.forget();
-    for path in [
-        "/",
-        "/.auth/profile",
-        "/.auth/profile/edit",
-        "/.auth/password",
-        "/.auth/second-factor",
-        "/.auth/second-factor/phone",
-        "/.auth/profile/email",
-        "/.auth/profile/delete",
-        "/.auth/profile/data",
-        "/.auth/sessions",
-        "/.auth/activity",
-    ] {
-        let reply = browser.clone().get(path).await.expect(303);
-        assert!(reply.location().starts_with("/.auth/login"), "{path}: {}", reply.location());
-    }
-    assert_eq!(browser.api("/.auth/me").await.status, 401);
-    let page = browser.get("/.auth/login/verify").await.expect(200);
-    let csrf = html::input_value(&page.text(), "csrf").unwrap();
-    for (path, fields) in [
-        ("second-factor/phone", vec![("country", "KE"), ("phone", "0712 999999"), ("channel", "sms")]),
-        ("profile/delete", vec![("password", PASSWORD)]),
-        ("profile/email", vec![("email", "eve@example.org")]),
-        ("second-factor/disable", vec![("password", PASSWORD)]),
-        (
-            "password",
-            vec![("current_password", PASSWORD), ("password", OTHER_PASSWORD), ("password_confirm", OTHER_PASSWORD)],
-        ),
-        ("profile/edit", vec![("first_name", "Eve"), ("last_name", "X"), ("username", "ada"), ("about_me", "")]),
-    ] {
-        let mut fields = fields;
-        fields.push(("csrf", &csrf));
-        let reply = browser.clone().post(&format!("/.auth/{path}"), &fields).await;
-        assert!(!reply.status.is_success(), "{path}: {}", reply.status);
-    }
-    assert!(stage.upstream.seen().is_empty());
-    let mut owner = stage.owing().await;
-    let code = stage.twilio.code_for(NUMBER).unwrap();
-    answer(&mut owner, &code).await.expect(303);
 }
 
 #[tokio::test]
