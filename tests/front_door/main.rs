@@ -47,6 +47,7 @@ mod proxy_protocol;
 mod proxying;
 mod push;
 mod registration;
+mod restarts;
 mod revocation;
 mod rules;
 mod running;

@@ -126,6 +126,11 @@ impl Browser {
         self.send(Method::GET, target, &navigation("none"), Bytes::new()).await
     }
 
+    /// Follows a link of a page of the same origin.
+    pub async fn follow(&mut self, target: &str) -> Reply {
+        self.send(Method::GET, target, &navigation("same-origin"), Bytes::new()).await
+    }
+
     /// Asks as a program: no fetch metadata, JSON wanted.
     pub async fn api(&mut self, target: &str) -> Reply {
         self.send(Method::GET, target, &[("accept", "application/json")], Bytes::new()).await
