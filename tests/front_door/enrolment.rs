@@ -1,10 +1,12 @@
-//! SCENARIOS 17, 18: enabling and disabling the second factor.
+//! SCENARIOS 17, 18, 20: enabling and disabling the second factor.
 
 use crate::{
+    authenticator, passkeys,
     second_factor::{LOCAL, NUMBER, answer, stage, stage_with},
     support::{
         client::Browser,
         html,
+        key::Key,
         people::{OTHER_PASSWORD, PASSWORD},
     },
 };
@@ -106,4 +108,49 @@ async fn a_way_that_is_not_offered_is_refused_beside_its_field() {
     let reply = browser.submit("/.auth/second-factor/phone", "/.auth/second-factor/phone", &fields).await.expect(422);
     assert!(reply.words().contains("Codes don't travel that way here."), "{}", reply.words());
     assert!(stage.twilio.sends().is_empty(), "nothing was sent");
+}
+
+#[tokio::test]
+async fn adding_or_removing_an_app_or_a_passkey_ends_the_other_sessions() {
+    let stage = stage_with(|setup| setup.moved_clock = true).await;
+    let over = async |other: &mut Browser, what: &str| {
+        assert_eq!(other.api("/.auth/me").await.status, 401, "{what} leaves the other session");
+        other.get("/").await.expect(303);
+    };
+    let remove = async |browser: &mut Browser, kind: &str| {
+        let list = browser.get("/.auth/second-factor").await.expect(200).text();
+        let row = list.split("<div").find(|row| row.contains(kind) && row.contains("disable?factor="));
+        let hrefs: Vec<_> =
+            html::tags(row.expect("that factor"), "a").filter_map(|tag| html::attribute(tag, "href")).collect();
+        let link = hrefs.into_iter().find(|href| href.contains("disable?factor=")).expect("a way to remove it");
+        let fields = [("password", PASSWORD), ("factor", link.split_once('=').unwrap().1)];
+        browser.submit(&link, "/.auth/second-factor/disable", &fields).await.expect(303);
+    };
+    let mut other = stage.signed_in().await;
+    other.get("/").await.expect(200);
+    let (mut browser, _app) = authenticator::enrolled(&stage).await;
+    over(&mut other, "adding an app").await;
+
+    let codes = authenticator::recovery_codes(&mut browser).await;
+    let mut codes = codes.into_iter();
+    let mut elsewhere = async || {
+        let mut other = Browser::new(&stage.program);
+        other.sign_in("ada", PASSWORD).await.expect(303);
+        authenticator::recover(&mut other, &codes.next().unwrap()).await.expect(303);
+        other.get("/").await.expect(200);
+        other
+    };
+    let mut other = elsewhere().await;
+    let mut key = Key::new(&stage.program.origin());
+    passkeys::add(&mut browser, &mut key, "Yubi").await.expect(303);
+    over(&mut other, "adding a passkey").await;
+
+    let mut other = elsewhere().await;
+    remove(&mut browser, "Yubi").await;
+    over(&mut other, "removing a passkey").await;
+
+    let mut other = elsewhere().await;
+    remove(&mut browser, "authenticator app").await;
+    over(&mut other, "removing the app").await;
+    browser.get("/").await.expect(200);
 }

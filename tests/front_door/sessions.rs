@@ -343,13 +343,16 @@ async fn what_guards_an_account_asks_for_a_sign_in_of_the_last_ten_minutes_which
     clock.advance(Duration::from_secs(2 * 60));
     let asked = browser.get(guarded).await.expect(303).location().to_owned();
     assert!(asked.starts_with("/.auth/login?again=1&return_to="), "{asked}");
-    let before = browser.session_cookie().unwrap().1;
+    let mut before = browser.clone();
+    before.get("/").await.expect(200);
     let fields = [("identifier", "ada"), ("password", PASSWORD), ("return_to", guarded)];
     let reply = browser.submit(&asked, "/.auth/login", &fields).await.expect(303);
     assert_eq!(reply.location(), guarded);
     let cookies = reply.set_cookies();
     assert!(cookies.iter().any(|line| line.contains("Max-Age=")), "stays signed in: {cookies:?}");
-    assert_ne!(browser.session_cookie().unwrap().1, before, "under a new id");
+    assert_ne!(browser.session_cookie(), before.session_cookie(), "under a new id");
+    before.get("/").await.expect(303);
+    assert_eq!(before.api("/.auth/me").await.status, 401, "and the old one is dead");
     browser.get(guarded).await.expect(200);
     clock.advance(Duration::from_secs(20 * 24 * 3600));
     browser.get("/").await.expect(200);
