@@ -1,4 +1,4 @@
-//! SCENARIOS 1–4, 7–10: how one gets in, and how one does not.
+//! SCENARIOS 1, 2, 4, 5, 7, 9, 10: how one gets in, and how one does not.
 
 use std::time::Duration;
 
@@ -151,50 +151,6 @@ async fn signed_in_people_are_sent_straight_onward() {
     let mut browser = Browser::new(&program).signed_in("ada", PASSWORD).await;
     let reply = browser.get("/.auth/login?return_to=%2Fwiki%3Fa%3D1").await.expect(303);
     assert_eq!(reply.location(), "/wiki?a=1");
-}
-
-#[tokio::test]
-async fn foreign_return_addresses_fall_back_to_the_start_page() {
-    let (_upstream, program) = site_with_ada().await;
-    let browser = Browser::new(&program).signed_in("ada", PASSWORD).await;
-    let long = format!("/{}", "x".repeat(9000));
-    let foreign = [
-        "https://evil.example/",
-        "http://evil.example",
-        "//evil.example",
-        "///evil.example",
-        "/\\evil.example",
-        "\\\\evil.example",
-        "/%2fevil.example",
-        "/%5cevil.example",
-        "/%2Fevil.example",
-        "/%5Cevil.example",
-        "https:evil.example",
-        "http:///evil.example",
-        "javascript:alert(1)",
-        "data:text/html,x",
-        "/\t/evil.example",
-        "/\n/evil.example",
-        "\t//evil.example",
-        " //evil.example",
-        "http://localhost@evil.example/",
-        "http://localhost.evil.example/",
-        "http://evillocalhost/",
-        "http://localhost:1/",
-        "ftp://localhost/",
-        "//localhost@evil.example",
-        "evil.example",
-        "",
-        "@evil.example",
-        ".evil.example",
-        "/\u{0}",
-        &long,
-    ];
-    for address in foreign {
-        let query = form_urlencoded::Serializer::new(String::new()).append_pair("return_to", address).finish();
-        let reply = browser.clone().get(&format!("/.auth/login?{query}")).await.expect(303);
-        assert_eq!(reply.location(), "/", "return_to={address:?}");
-    }
 }
 
 #[tokio::test]

@@ -48,6 +48,7 @@ mod proxying;
 mod push;
 mod registration;
 mod restarts;
+mod return_addresses;
 mod revocation;
 mod rules;
 mod running;
