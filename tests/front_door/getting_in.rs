@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Method;
+use http::{HeaderValue, Method};
 
 use crate::support::{
-    client::{Browser, encode, navigation},
+    client::{Browser, Reply, encode, navigation},
     html,
     key::asked,
     people::{OTHER_PASSWORD, PASSWORD},
@@ -168,20 +168,67 @@ async fn wrong_unknown_and_disabled_look_alike() {
             "{}",
             reply.words()
         );
-        let csrf = html::input_value(&reply.text(), "csrf").unwrap();
-        let text = reply.text().replace(&csrf, "CSRF").replace(&format!("\"{name}\""), "\"NAME\"");
-        // Every page asks passkeys for something fresh.
-        let ceremony = html::input_value(&text, "ceremony").unwrap();
-        let challenge = asked(&reply)["challenge"].as_str().unwrap().to_owned();
-        let text = text.replace(&ceremony, "CEREMONY").replace(&challenge, "CHALLENGE");
-        let mut fields: Vec<_> =
-            reply.fields.iter().filter(|(name, _)| *name != "date").map(|(n, v)| (n.to_string(), v.clone())).collect();
-        fields.retain(|(name, _)| !["set-cookie", "content-length", "x-request-id"].contains(&name.as_str()));
-        replies.push((fields, text));
+        replies.push(look(&reply, name));
     }
     for reply in &replies[1..] {
         assert_eq!(reply, &replies[0]);
     }
+}
+
+/// What tells two answers to sign-ins apart: fields and page without what is fresh in each and without the name typed.
+fn look(reply: &Reply, name: &str) -> (Vec<(String, HeaderValue)>, String) {
+    let csrf = html::input_value(&reply.text(), "csrf").unwrap();
+    let text = reply.text().replace(&csrf, "CSRF").replace(&format!("\"{name}\""), "\"NAME\"");
+    // Every page asks passkeys for something fresh.
+    let ceremony = html::input_value(&text, "ceremony").unwrap();
+    let challenge = asked(reply)["challenge"].as_str().unwrap().to_owned();
+    let text = text.replace(&ceremony, "CEREMONY").replace(&challenge, "CHALLENGE");
+    let fresh = ["date", "set-cookie", "content-length", "x-request-id"];
+    let fields = reply.fields.iter().filter(|(name, _)| !fresh.contains(&name.as_str()));
+    (fields.map(|(name, value)| (name.to_string(), value.clone())).collect(), text)
+}
+
+#[tokio::test]
+async fn known_unknown_and_disabled_names_wait_alike() {
+    let upstream = Upstream::start().await;
+    let mut setup = Setup::before(&upstream.url());
+    setup.moved_clock = true;
+    let program = setup.start().await;
+    program.ready().await;
+    program.add_person("ada", PASSWORD, false);
+    program.add_person("eve", PASSWORD, false);
+    program.run(&["user", "disable", "eve"], "");
+    let mut looks = Vec::new();
+    for (name, password) in [("ada", OTHER_PASSWORD), ("bob", OTHER_PASSWORD), ("eve", OTHER_PASSWORD)] {
+        let mut waits = Vec::new();
+        for _ in 0..40 {
+            let reply = Browser::new(&program).sign_in(name, password).await;
+            if reply.status == 401 {
+                continue;
+            }
+            assert_eq!(reply.status, 429, "{name}: {}", reply.words());
+            let wait: u64 = reply.field("retry-after").parse().unwrap();
+            // The step it belongs to: some of it may have passed by now, and the first ones may be over.
+            let step = [5, 30, 300].into_iter().find(|step| wait <= *step).expect("no longer wait");
+            if step > 5 {
+                let (mut fields, text) = look(&reply, name);
+                fields.retain(|(field, _)| field != "retry-after");
+                // The moment to come back at.
+                waits.push((step, fields, text.replace(|c: char| c.is_ascii_digit(), "0")));
+            }
+            if step == 300 {
+                // Nor does the right password tell whether somebody is there.
+                let right = Browser::new(&program).sign_in(name, PASSWORD).await.expect(429);
+                assert_eq!(look(&right, name).1.replace(|c: char| c.is_ascii_digit(), "0"), waits.last().unwrap().2);
+                break;
+            }
+            program.clock.as_ref().unwrap().advance(Duration::from_secs(wait));
+        }
+        assert_eq!(waits.iter().map(|(step, ..)| *step).collect::<Vec<_>>(), [30, 300], "{name}");
+        looks.push(waits);
+    }
+    assert_eq!(looks[1], looks[0], "an unknown name");
+    assert_eq!(looks[2], looks[0], "a disabled person");
 }
 
 #[tokio::test]
@@ -267,10 +314,15 @@ async fn signing_in_again_ends_the_session_before() {
 #[tokio::test]
 async fn empty_posts_and_skipped_steps_make_no_progress() {
     let (upstream, program) = site_with_ada().await;
+    let refused = |reply: &Reply| {
+        let to_sign_in = reply.status == 303 && reply.location().contains("/.auth/login");
+        reply.status.is_client_error() || to_sign_in
+    };
     for path in [
         "login",
         "login/verify",
         "login/verify/send",
+        "login/passkey",
         "logout",
         "register",
         "register/confirm",
@@ -279,6 +331,8 @@ async fn empty_posts_and_skipped_steps_make_no_progress() {
         "profile/email",
         "profile/delete",
         "profile/data",
+        "profile/confirm",
+        "email/confirm",
         "email/change",
         "email/undo",
         "password",
@@ -286,21 +340,29 @@ async fn empty_posts_and_skipped_steps_make_no_progress() {
         "password/reset",
         "second-factor",
         "second-factor/phone",
+        "second-factor/phone/send",
+        "second-factor/app",
+        "second-factor/passkey",
+        "second-factor/push",
+        "second-factor/recovery-codes",
+        "second-factor/first",
+        "second-factor/disable",
         "sessions",
+        "tokens",
+        "admin/people",
+        "admin/invitations",
     ] {
         let mut browser = Browser::new(&program);
         let target = format!("/.auth/{path}");
         for fields in [&[][..], &[("csrf", "")], &[("csrf", "made-up")]] {
             let reply = browser.post(&target, fields).await;
-            let location = reply.location().to_owned();
-            let refused = reply.status.is_client_error() || (reply.status == 303 && location.contains("/.auth/login"));
-            assert!(refused, "{path} {fields:?}: {} {location}", reply.status);
+            assert!(refused(&reply), "{path} {fields:?}: {} {}", reply.status, reply.location());
             assert!(browser.session_cookie().is_none(), "{path} gave a session");
         }
         // A step whose earlier steps were skipped, with a valid token of the sign-in page.
         let token = html::input_value(&browser.get("/.auth/login").await.text(), "csrf").unwrap();
         let reply = browser.post(&target, &[("csrf", &token), ("code", ""), ("token", ""), ("password", "")]).await;
-        assert!(!reply.status.is_success() || path == "password/forgot", "{path}: {}", reply.words());
+        assert!(refused(&reply), "{path}: {} {}", reply.status, reply.location());
         assert!(browser.session_cookie().is_none(), "{path} gave a session");
     }
     assert!(upstream.seen().is_empty());
