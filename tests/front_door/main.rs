@@ -26,6 +26,7 @@ mod forms;
 mod getting_in;
 mod import;
 mod invitations;
+mod last_factor;
 mod layers;
 mod leaving;
 mod limits;
