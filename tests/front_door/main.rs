@@ -13,6 +13,7 @@ mod authenticator;
 mod breached;
 mod browser;
 mod certificates;
+mod codes_refused;
 mod command_line;
 mod crowds;
 mod devices;

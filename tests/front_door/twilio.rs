@@ -56,6 +56,8 @@ pub enum Fault {
     Redirect,
     /// 200 and an approved challenge: somebody else's.
     Approves,
+    /// 200 and a judgement of that status, with the old field `valid` saying true.
+    Judges(&'static str),
     /// A status with Twilio's error body.
     Error { status: u16, code: u32 },
     /// A status alone, as a proxy in between would send.
@@ -125,10 +127,10 @@ impl Twilio {
     pub fn code_for(&self, to: &str) -> Option<String> {
         self.lock().code_for(to)
     }
-    /// A six-digit code that is not the one under way.
+    /// A code of as many digits that is not the one under way.
     pub fn wrong_code_for(&self, to: &str) -> String {
-        let right = self.code_for(to).and_then(|code| code.parse::<u32>().ok()).unwrap_or(0);
-        format!("{:06}", (right + 1) % 1_000_000)
+        let right = self.code_for(to).and_then(|code| code.parse::<u64>().ok()).unwrap_or(0);
+        self.lock().written(right + 1)
     }
     /// Everything received so far.
     pub fn requests(&self) -> Vec<Seen> {
@@ -188,6 +190,14 @@ impl Twilio {
     /// SMS cannot reach this number (60205); calls can.
     pub fn make_landline(&self, to: &str) {
         self.lock().landlines.insert(to.to_owned());
+    }
+    /// The operator, or Twilio itself, ends what is under way for that number or address.
+    pub fn cancel(&self, to: &str) {
+        self.lock().cancel(to);
+    }
+    /// Codes have so many digits from now on (a setting of the service: 4 to 10).
+    pub fn set_code_length(&self, digits: usize) {
+        self.lock().digits = digits;
     }
     /// The channel is not set up in the service (60223).
     pub fn disable_channel(&self, channel: &str) {

@@ -18,6 +18,7 @@ use super::{
 pub const LIFE: Duration = Duration::from_secs(600);
 pub const SENDS: usize = 5;
 pub const CHECKS: u32 = 5;
+const LARGE_PRIME: u64 = 104_729;
 
 /// What goes back, or does not.
 pub enum Answer {
@@ -50,6 +51,8 @@ pub struct Service {
     pub seen: Vec<Seen>,
     pub complaints: Vec<String>,
     pub pushes: Pushes,
+    /// Of a code.
+    pub digits: usize,
     count: u32,
     verifications: Vec<Verification>,
 }
@@ -65,6 +68,7 @@ impl Service {
             seen: Vec::new(),
             complaints: Vec::new(),
             pushes: Pushes::default(),
+            digits: 6,
             count: 0,
             verifications: Vec::new(),
         }
@@ -135,7 +139,7 @@ impl Service {
         self.verifications.push(Verification {
             sid: format!("VE{:032x}", self.count),
             to: to.to_owned(),
-            code: format!("{:06}", 104_729_u64 * u64::from(self.count) % 1_000_000),
+            code: self.written(LARGE_PRIME * u64::from(self.count)),
             status: "pending",
             expires: self.now + LIFE,
             sends: vec![channel.to_owned()],
@@ -170,6 +174,19 @@ impl Service {
         let Some(at) = self.by_sid(sid) else { return gone() };
         self.verifications[at].status = if status == "approved" { "approved" } else { "canceled" };
         Answer::Json(200, self.describe(at, "sms"))
+    }
+
+    /// Ends what is under way for that destination.
+    pub fn cancel(&mut self, to: &str) {
+        if let Some(at) = self.pending(to) {
+            self.verifications[at].status = "canceled";
+        }
+    }
+
+    /// A number as a code.
+    pub fn written(&self, number: u64) -> String {
+        let all = 10_u64.pow(u32::try_from(self.digits).unwrap());
+        format!("{:0width$}", number % all, width = self.digits)
     }
 
     fn pending(&self, to: &str) -> Option<usize> {
@@ -210,6 +227,10 @@ impl Service {
             Fault::Approves => {
                 let (sid, factor) = (format!("YC{:032x}", 0xffff), format!("YF{:032x}", 0xffff));
                 Answer::Json(200, push::challenge(&sid, "somebody-else", &factor, "approved"))
+            }
+            Fault::Judges(status) => {
+                let sid = format!("VE{:032x}", 1);
+                Answer::Json(200, json!({"sid": sid, "status": status, "valid": true, "to": "", "channel": "sms"}))
             }
             Fault::Error { status, code } => error(status, code, "Commanded by the test"),
             Fault::Bare(status) => Answer::Text(status, "<html><body>Bad Gateway</body></html>".into()),
