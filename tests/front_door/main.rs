@@ -57,6 +57,7 @@ mod running;
 mod second_factor;
 mod sessions;
 mod settings;
+mod shared_counts;
 mod sign_in_machine;
 mod step_up;
 mod stores;
