@@ -19,7 +19,7 @@ const STEP: Duration = Duration::from_secs(30);
 /// An app that was told a secret, and the time it goes by.
 pub struct App {
     pub secret: String,
-    ahead: Duration,
+    pub ahead: Duration,
 }
 
 impl App {

@@ -21,6 +21,7 @@ mod draining;
 mod encrypted;
 mod enrolment;
 mod factor_attacks;
+mod factor_details;
 mod factor_mails;
 mod floods;
 mod forms;
