@@ -26,6 +26,7 @@ mod factor_mails;
 mod floods;
 mod forms;
 mod getting_in;
+mod group_loss;
 mod import;
 mod invitations;
 mod last_factor;
