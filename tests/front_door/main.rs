@@ -68,5 +68,6 @@ mod throttles;
 mod token_ends;
 mod tokens;
 mod twilio;
+mod typed;
 mod upstreams;
 mod wires;
