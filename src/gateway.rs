@@ -29,7 +29,7 @@ use crate::{
     config,
     identity::Identity,
     inbound::{
-        Connection, Reader, Received, Request,
+        Connection, Held, Reader, Received, Request,
         answer::Answer,
         bearer::{self, Brought, Scheme},
     },
@@ -166,13 +166,23 @@ impl Gateway {
             Brought::Nothing => return Err(Failure::Token(Box::new(request), Scheme::Bearer)),
         };
         // A browser sends a password that was once typed into its dialog from any page.
-        if scheme == Scheme::Basic && request.view.from_another_site() {
+        if scheme == Scheme::Basic && self.from_another_site(&request, place) {
             return Err(Failure::Token(Box::new(request), scheme));
         }
         match self.rooms.sessions.resume_token(&sealed, now).await {
             Resumed::Live(live) => Ok((request, Subject::Token(live))),
             Resumed::Unreachable => Ok((request, Subject::Unknown)),
             Resumed::Absent | Resumed::Invalid { .. } => Err(Failure::Token(Box::new(request), scheme)),
+        }
+    }
+
+    fn from_another_site(&self, Request { view, parts, .. }: &Request, place: &Place) -> bool {
+        let secure = self.transport_security.is_some();
+        match place {
+            Place::Portal(page) if page.is_check() => {
+                view.holds_from_another_site(&Held::of(view, &parts.headers), secure)
+            }
+            Place::Portal(_) | Place::Site(_) => view.from_another_site(secure),
         }
     }
 

@@ -9,10 +9,12 @@ pub mod bearer;
 mod client;
 mod device;
 mod fetch;
+mod foreign;
 pub mod forwarded;
 mod framing;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzed;
+mod held;
 mod known;
 mod reader;
 pub mod target;
@@ -25,7 +27,7 @@ use std::{net::SocketAddr, sync::Arc};
 use http::Method;
 use hyper::body::Incoming;
 
-pub use self::{device::Device, fetch::Asks, forwarded::Forwarded, reader::Reader, written::Written};
+pub use self::{device::Device, fetch::Asks, forwarded::Forwarded, held::Held, reader::Reader, written::Written};
 
 /// The client sent something that can be read in two ways or in none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -135,17 +137,6 @@ impl View {
     /// Pages that know no tokens answer as if none was shown.
     pub fn ignore_token(&mut self) {
         self.asks.token = false;
-    }
-
-    /// Whether a browser says that a page of another site sent this, and it is no visit by a link: what a cookie with
-    /// `SameSite=Lax` does not travel with.
-    #[must_use]
-    pub fn from_another_site(&self) -> bool {
-        let Fetch { site, mode, dest, .. } = &self.fetch;
-        let visit = matches!(self.method, Method::GET | Method::HEAD)
-            && mode.as_deref() == Some("navigate")
-            && dest.as_deref() == Some("document");
-        !visit && site.as_deref().is_some_and(|site| !matches!(site, "same-origin" | "same-site" | "none"))
     }
 
     /// What kind of answer the asker can use. Whoever shows a token is a program.

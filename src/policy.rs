@@ -74,6 +74,14 @@ pub struct Page {
     pub on_portal_host: bool,
 }
 
+impl Page {
+    /// Forward-auth: asked by another gateway about a request that it holds.
+    #[must_use]
+    pub fn is_check(&self) -> bool {
+        self.path == "check"
+    }
+}
+
 /// Why a request belongs nowhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Misdirected {

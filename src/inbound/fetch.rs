@@ -11,7 +11,8 @@ use super::{Fetch, Wants, bearer, framing::members};
 pub struct Asks {
     /// A token of ours was shown.
     pub(super) token: bool,
-    upgrade: bool,
+    /// `Upgrade` was sent.
+    pub(super) upgrade: bool,
     /// `X-Requested-With` was sent.
     by_script: bool,
     content_type: Option<HeaderValue>,

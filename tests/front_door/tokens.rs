@@ -249,6 +249,77 @@ async fn a_password_that_a_browser_remembers_does_not_help_pages_of_other_sites(
 }
 
 #[tokio::test]
+async fn where_browsers_send_no_fetch_metadata_the_origin_tells_another_site() {
+    let (upstream, program, mut ada) = site(|setup| setup).await;
+    let token = made(&mut ada, "typed into a dialog").await;
+    let (basic, bearer) = (basic("ada", &token), format!("Bearer {token}"));
+    let own = program.origin();
+    let mut browser = script(&program);
+    let mut sent = async |method: Method, authorization: &str, more: &[(&str, &str)]| {
+        let fields = [&[("authorization", authorization)], more].concat();
+        browser.send(method, "/page", &fields, Bytes::new()).await.status.as_u16()
+    };
+    upstream.forget();
+    let websocket = [
+        ("connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    for origin in ["http://evil.example", "null", "", &format!("{own}.evil.example"), "http://localhost", &own.replace("http", "https")] {
+        for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
+            assert_eq!(sent(method.clone(), &basic, &[("origin", origin)]).await, 401, "{method} {origin}");
+        }
+        let fields = [&websocket[..], &[("origin", origin)]].concat();
+        assert_eq!(sent(Method::GET, &basic, &fields).await, 401, "a web socket of {origin}");
+        let other = [("connection", "upgrade"), ("upgrade", "x"), ("origin", origin)];
+        assert_eq!(sent(Method::GET, &basic, &other).await, 401, "another protocol of {origin}");
+    }
+    let twice = [("origin", &*own), ("origin", "http://evil.example")];
+    assert_eq!(sent(Method::POST, &basic, &twice).await, 401);
+    assert!(upstream.seen().is_empty());
+    assert_eq!(sent(Method::POST, &basic, &[("origin", &own)]).await, 200, "its own pages");
+    assert_eq!(sent(Method::POST, &basic, &[]).await, 200, "a program says nothing of itself");
+    assert_eq!(sent(Method::GET, &basic, &[("origin", "http://evil.example")]).await, 200, "nothing to read from there");
+    assert_eq!(sent(Method::POST, &bearer, &[("origin", "http://evil.example")]).await, 200, "no browser adds this one");
+}
+
+#[tokio::test]
+async fn check_lets_a_remembered_password_visit_only_where_a_trusted_gateway_says_it_is_a_visit() {
+    let (_upstream, program, mut ada) = site(|mut setup| {
+        setup.listen += "trusted_proxies = [\"127.0.0.0/8\"]\n";
+        setup
+    })
+    .await;
+    let (_other, untrusting, mut bob) = site(|setup| setup).await;
+    let basic_of = async |ada: &mut Browser| basic("ada", &made(ada, "typed into a dialog").await);
+    let (trusted_basic, other_basic) = (basic_of(&mut ada).await, basic_of(&mut bob).await);
+    let visit = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+    let client = ("x-forwarded-for", "192.0.2.1");
+    let ask = async |program: &Program, basic: &str, more: &[(&str, &str)]| {
+        let fields = [&[("authorization", basic), client], more].concat();
+        with(&mut script(program), "/.auth/check", &fields).await.status.as_u16()
+    };
+    for name in ["x-forwarded-method", "x-original-method"] {
+        for method in ["GET", "HEAD"] {
+            let fields = [&visit[..], &[(name, method)]].concat();
+            assert_eq!(ask(&program, &trusted_basic, &fields).await, 200, "{name}: {method}");
+            assert_eq!(ask(&untrusting, &other_basic, &fields).await, 401, "{name} of a stranger");
+        }
+        let fields = [&visit[..], &[(name, "POST")]].concat();
+        assert_eq!(ask(&program, &trusted_basic, &fields).await, 401, "{name}: POST");
+    }
+    assert_eq!(ask(&program, &trusted_basic, &visit).await, 401, "nobody says what it is");
+    let differ = [&visit[..], &[("x-forwarded-method", "GET"), ("x-original-method", "POST")]].concat();
+    assert_eq!(ask(&program, &trusted_basic, &differ).await, 401);
+    let get = ("x-forwarded-method", "GET");
+    assert_eq!(ask(&program, &trusted_basic, &[get, ("origin", "http://evil.example")]).await, 401, "a web socket's");
+    let own = [get, ("x-forwarded-host", "app.example"), ("origin", "http://app.example")];
+    assert_eq!(ask(&program, &trusted_basic, &own).await, 200);
+    assert_eq!(ask(&program, &trusted_basic, &[]).await, 200, "a program");
+}
+
+#[tokio::test]
 async fn a_token_opens_its_own_sites_only() {
     let upstream = Upstream::start().await;
     let mut setup = Setup::before(&upstream.url());
