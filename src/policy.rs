@@ -8,10 +8,12 @@ mod rules;
 
 use std::sync::Arc;
 
+use http::HeaderMap;
+
 use self::{decide::Verdict, rules::Rules};
 use crate::{
     config::{self, accounts::Demanding, site::HostPattern},
-    inbound::{Connection, Request, View},
+    inbound::{Connection, Held, Request, View},
     session::Live,
     world::UnixMillis,
 };
@@ -201,12 +203,17 @@ impl Policy {
         self.portal.route(&self.sites, view, connection)
     }
 
-    /// Whether a token speaks that is not for this site. A page belongs to the site of its host, where there is one.
-    fn out_of_scope(&self, place: &Place, view: &View, subject: &Subject) -> bool {
+    /// Whether a token speaks that is not for this site. A page belongs to the site of its host, where there is one; `check` to
+    /// the site that it is asked about, where somebody we trust says which.
+    fn out_of_scope(&self, place: &Place, (view, fields): (&View, &HeaderMap), subject: &Subject) -> bool {
         let Subject::Token(live) = subject else { return false };
+        let of_host = |host: &str| self.portal.site(&self.sites, host);
         let site = match place {
             Place::Site(site) => Some(site),
-            Place::Portal(_) => self.portal.site(&self.sites, &view.authority.host),
+            Place::Portal(page) if page.is_check() => {
+                Held::of(view, fields).authority.and_then(|authority| of_host(&authority.host))
+            }
+            Place::Portal(_) => of_host(&view.authority.host),
         };
         !decide::in_scope(site.map(|site| &*site.host), live.record.token.as_ref())
     }
@@ -216,7 +223,7 @@ impl Policy {
     pub fn decide(&self, request: Request, place: Place, subject: Subject, now: UnixMillis) -> Decision {
         let subject = decide::still_alive(subject, now);
         let verdict = match &place {
-            _ if self.out_of_scope(&place, &request.view, &subject) => Verdict::OutOfScope,
+            _ if self.out_of_scope(&place, (&request.view, &request.parts.headers), &subject) => Verdict::OutOfScope,
             _ if decide::owes_factor(&self.demanding, &subject) => decide::owing(&place),
             Place::Portal(page) => decide::page(page, &subject),
             // A site we did not compile opens to nobody.

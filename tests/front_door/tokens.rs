@@ -347,10 +347,66 @@ async fn a_token_opens_its_own_sites_only() {
         assert!(reply.field("content-type").contains("json"), "{target}");
     }
     assert!(upstream.seen().is_empty());
-    for target in ["/page", "/.auth/me", "/.auth/check"] {
+    for target in ["/page", "/.auth/me"] {
         bearer(&mut there, target, &wiki).await.expect(200);
+    }
+    for target in ["/page", "/.auth/me", "/.auth/check"] {
         bearer(&mut there, target, &every).await.expect(200);
         bearer(&mut here, target, &every).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn check_holds_a_token_s_sites_against_the_application_that_a_trusted_gateway_names() {
+    let upstream = Upstream::start().await;
+    let node = async |listen: &str| {
+        let mut setup = Setup::before(&upstream.url());
+        setup.listen += listen;
+        setup.sites += &format!("[[site]]\nhost = \"wiki.localhost\"\nupstream = \"{}\"\n", upstream.url());
+        let program = setup.start().await;
+        program.ready().await;
+        program.add_person("ada", PASSWORD, false);
+        let mut ada = Browser::new(&program).signed_in("ada", PASSWORD).await;
+        let wiki = shown(&ask(&mut ada, "wiki", &[("site-wiki.localhost", "on")]).await.expect(200)).unwrap();
+        let every = made(&mut ada, "every").await;
+        (program, wiki, every)
+    };
+    let (trusting, wiki, every) = node("trusted_proxies = [\"127.0.0.0/8\"]\n").await;
+    // Where `check` is asked, whose token, the hosts that are named.
+    let asked = async |program: &Program, on_wiki: bool, token: &str, hosts: &[&str]| {
+        let mut script = script(program);
+        if on_wiki {
+            script.authority = format!("wiki.localhost:{}", program.http.port());
+        }
+        let bearer = format!("Bearer {token}");
+        let mut fields = vec![("authorization", &*bearer), ("x-forwarded-for", "192.0.2.1")];
+        fields.extend(hosts.iter().map(|host| ("x-forwarded-host", *host)));
+        let reply = with(&mut script, "/.auth/check", &fields).await;
+        let scope = challenges(&reply).contains(&"Bearer error=\"insufficient_scope\"");
+        assert_eq!(scope, reply.status == 403, "{hosts:?}: {reply:?}");
+        reply.status.as_u16()
+    };
+    for on_wiki in [false, true] {
+        for hosts in [&["wiki.localhost"][..], &["WIKI.localhost.:8443"]] {
+            assert_eq!(asked(&trusting, on_wiki, &wiki, hosts).await, 200, "{hosts:?}");
+        }
+        for hosts in [
+            &[][..],
+            &["localhost"],
+            &["git.example.com"],
+            &["wiki.localhost.git.example.com"],
+            &["git.example.com, wiki.localhost"],
+            &["wiki.localhost", "git.example.com"],
+            &[""],
+            &["wiki.localhost/"],
+        ] {
+            assert_eq!(asked(&trusting, on_wiki, &wiki, hosts).await, 403, "{on_wiki} {hosts:?}");
+            assert_eq!(asked(&trusting, on_wiki, &every, hosts).await, 200, "{on_wiki} {hosts:?}");
+        }
+    }
+    let (untrusting, wiki, _) = node("").await;
+    for on_wiki in [false, true] {
+        assert_eq!(asked(&untrusting, on_wiki, &wiki, &["wiki.localhost"]).await, 403, "anybody may say so");
     }
 }
 

@@ -114,7 +114,7 @@ fn token(groups: &[&str], methods: &[crate::identity::Method], sites: Sites) -> 
 fn in_place(policy: &Policy, target: &str, subject: &Subject) -> bool {
     let view = view("GET", "localhost", target);
     let place = policy.route(&view, &Connection::new("192.0.2.1:1".parse().unwrap(), None)).unwrap();
-    !policy.out_of_scope(&place, &view, subject)
+    !policy.out_of_scope(&place, (&view, &HeaderMap::new()), subject)
 }
 
 /// SCENARIO 43: where a token may be used, and how strong it is.
@@ -122,7 +122,9 @@ fn in_place(policy: &Policy, target: &str, subject: &Subject) -> bool {
 fn a_token_is_for_its_sites_and_as_strong_as_who_made_it() {
     let of = |hosts: &[&str]| Sites::Of(hosts.iter().map(|host| (*host).to_owned()).collect());
     let policy = site_policy();
-    for target in ["/", "/public/", "/.auth/me", "/.auth/check"] {
+    assert!(in_place(&policy, "/.auth/check", &token(&[], &[Pwd], Sites::All)));
+    assert!(!in_place(&policy, "/.auth/check", &token(&[], &[Pwd], of(&["localhost"]))), "nobody says what it is about");
+    for target in ["/", "/public/", "/.auth/me"] {
         assert!(in_place(&policy, target, &token(&[], &[Pwd], Sites::All)), "{target}");
         assert!(in_place(&policy, target, &token(&[], &[Pwd], of(&["localhost"]))), "{target}");
         for hosts in [&["*"][..], &[], &["localhost:80"], &["a.localhost", "localhos"]] {
