@@ -1,5 +1,5 @@
-//! `password`: change it. Asks the current one, and a factor shown lately where there is one; ends the other sessions;
-//! this one goes on under a new id.
+//! `password`: change it. Asks for the current one and, as all that guards an account, for a recent sign-in as strong as the
+//! account has; ends the other sessions; this one goes on under a new id.
 
 use secrecy::SecretString;
 
@@ -9,7 +9,7 @@ use super::{
     page::{Back, Page},
     respond::{self, Guard},
     return_to::ReturnTo,
-    stop::{Outcome, Stop},
+    stop::Outcome,
     visit::{Bound, Visit},
 };
 use crate::{identity::Refusal, inbound::answer::Answer, session::NotStarted};
@@ -39,13 +39,13 @@ impl Page for Password {
     type Fields = Typed;
 
     async fn get(visit: &Visit<'_>) -> Outcome {
-        if owes_factor(visit).await? { Ok(visit.confirm_first(HERE)) } else { show(visit, &Back::fresh()) }
+        if visit.recent() { show(visit, &Back::fresh()) } else { Ok(visit.confirm_first(HERE)) }
     }
 
     async fn post(visit: &Visit<'_>, form: Form<Typed>) -> Outcome {
         let typed = form.into_fields();
         // Before the password is looked at: who found the session open learns nothing of it.
-        if owes_factor(visit).await? {
+        if !visit.recent() {
             return Ok(visit.confirm_first(HERE));
         }
         let live = visit.signed_in()?;
@@ -82,11 +82,6 @@ impl Page for Password {
     async fn again(visit: &Visit<'_>, _typed: Typed, back: Back) -> Outcome {
         show(visit, &back)
     }
-}
-
-/// Whether the account has a factor that was not shown lately (DESIGN §6).
-async fn owes_factor(visit: &Visit<'_>) -> Result<bool, Stop> {
-    Ok(!visit.recent() && !visit.account().await?.factors.is_empty())
 }
 
 fn show(visit: &Visit<'_>, back: &Back) -> Outcome {

@@ -281,3 +281,27 @@ async fn no_page_of_a_mailed_link_tells_it_to_the_next_one() {
     let failed = browser.send(http::Method::GET, &link, &framed, bytes::Bytes::new()).await;
     assert_eq!((failed.status.as_u16(), failed.field("referrer-policy")), (403, "no-referrer"));
 }
+
+#[tokio::test]
+async fn a_new_password_asks_for_a_recent_sign_in_though_the_current_one_is_known() {
+    let stage = stage().await;
+    let clock = stage.program.clock.as_ref().unwrap();
+    let mut browser = Browser::new(&stage.program).signed_in("ada", PASSWORD).await;
+    let page = "/.auth/password";
+    let fields = [("current_password", PASSWORD), ("password", OTHER_PASSWORD), ("password_confirm", OTHER_PASSWORD)];
+    clock.advance(Duration::from_secs(9 * 60));
+    let csrf = html::input_value(&browser.get(page).await.expect(200).text(), "csrf").unwrap();
+    clock.advance(Duration::from_secs(2 * 60));
+    let asked = browser.get(page).await.expect(303).location().to_owned();
+    assert!(asked.starts_with("/.auth/login?again=1&return_to="), "{asked}");
+    // The form was open all the while, and whoever found the device knows the password.
+    let forced = browser.post(page, &[&fields[..], &[("csrf", &csrf)]].concat()).await.expect(303);
+    assert_eq!(forced.location(), asked);
+    Browser::new(&stage.program).sign_in("ada", OTHER_PASSWORD).await.expect(401);
+    let again = [("identifier", "ada"), ("password", PASSWORD), ("return_to", page)];
+    let back = browser.submit(&asked, "/.auth/login", &again).await.expect(303);
+    assert_eq!(back.location(), page);
+    browser.submit(page, page, &fields).await.expect(303);
+    browser.get("/.auth/profile").await.expect(200);
+    Browser::new(&stage.program).sign_in("ada", OTHER_PASSWORD).await.expect(303);
+}

@@ -266,7 +266,14 @@ async fn where_browsers_send_no_fetch_metadata_the_origin_tells_another_site() {
         ("sec-websocket-version", "13"),
         ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
     ];
-    for origin in ["http://evil.example", "null", "", &format!("{own}.evil.example"), "http://localhost", &own.replace("http", "https")] {
+    for origin in [
+        "http://evil.example",
+        "null",
+        "",
+        &format!("{own}.evil.example"),
+        "http://localhost",
+        &own.replace("http", "https"),
+    ] {
         for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
             assert_eq!(sent(method.clone(), &basic, &[("origin", origin)]).await, 401, "{method} {origin}");
         }
@@ -280,8 +287,16 @@ async fn where_browsers_send_no_fetch_metadata_the_origin_tells_another_site() {
     assert!(upstream.seen().is_empty());
     assert_eq!(sent(Method::POST, &basic, &[("origin", &own)]).await, 200, "its own pages");
     assert_eq!(sent(Method::POST, &basic, &[]).await, 200, "a program says nothing of itself");
-    assert_eq!(sent(Method::GET, &basic, &[("origin", "http://evil.example")]).await, 200, "nothing to read from there");
-    assert_eq!(sent(Method::POST, &bearer, &[("origin", "http://evil.example")]).await, 200, "no browser adds this one");
+    assert_eq!(
+        sent(Method::GET, &basic, &[("origin", "http://evil.example")]).await,
+        200,
+        "nothing to read from there"
+    );
+    assert_eq!(
+        sent(Method::POST, &bearer, &[("origin", "http://evil.example")]).await,
+        200,
+        "no browser adds this one"
+    );
 }
 
 #[tokio::test]

@@ -123,7 +123,10 @@ fn a_token_is_for_its_sites_and_as_strong_as_who_made_it() {
     let of = |hosts: &[&str]| Sites::Of(hosts.iter().map(|host| (*host).to_owned()).collect());
     let policy = site_policy();
     assert!(in_place(&policy, "/.auth/check", &token(&[], &[Pwd], Sites::All)));
-    assert!(!in_place(&policy, "/.auth/check", &token(&[], &[Pwd], of(&["localhost"]))), "nobody says what it is about");
+    assert!(
+        !in_place(&policy, "/.auth/check", &token(&[], &[Pwd], of(&["localhost"]))),
+        "nobody says what it is about"
+    );
     for target in ["/", "/public/", "/.auth/me"] {
         assert!(in_place(&policy, target, &token(&[], &[Pwd], Sites::All)), "{target}");
         assert!(in_place(&policy, target, &token(&[], &[Pwd], of(&["localhost"]))), "{target}");
