@@ -16,10 +16,11 @@ use super::{
     account::{Account, AccountId},
     fields::{self, Faults},
     ledger::Carry,
+    letters::Ended,
     outbox::RowId,
-    trail::Event,
+    trail::{Entry, Event},
 };
-use crate::world::UnixMillis;
+use crate::{storage::Tx, world::UnixMillis};
 
 /// One token, without its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -199,6 +200,25 @@ impl Identity {
         let mut tx = ledger.db().write().await?;
         ledger.token_used(&mut tx, token, now).await?;
         Ok(tx.commit().await?)
+    }
+
+    /// The end of a change after which nothing goes on that somebody else may have begun: sessions end, invitations, and access
+    /// tokens, which has an entry of its own. Also what there was of them.
+    pub(super) async fn recovered(&self, mut tx: Tx, entry: Entry) -> Result<(Account, RowId, Ended), Refusal> {
+        let ledger = &self.inner.ledger;
+        let (id, now) = (entry.account.clone(), entry.at);
+        // What has run out is no news.
+        ledger.drop_expired_tokens(&mut tx, &id, now).await?;
+        let tokens = ledger.drop_tokens(&mut tx, &id).await?;
+        let ended = Ended { tokens, invitations: ledger.drop_invitations_of(&mut tx, &id).await? };
+        let mut entries = vec![entry];
+        if ended.tokens {
+            entries.extend(entries.first().cloned().map(|entry| Entry { event: Event::TokensEnded, ..entry }.with("")));
+        }
+        ledger.append(&mut tx, &entries).await?;
+        let (owner, row) = self.guarded(tx, &id, Carry::End, now).await?;
+        entries.iter().for_each(Entry::log);
+        Ok((owner, row, ended))
     }
 
     fn tell_token(&self, owner: &Account, token: &AccessToken, now: UnixMillis) {

@@ -135,13 +135,19 @@ impl Identity {
             ledger.remove_factor(&mut tx, id, &factor.id).await?;
         }
         ledger.drop_recovery_codes(&mut tx, id).await?;
-        let ended = self.drop_ways_in(&mut tx, id).await?;
         ledger.put_link(&mut tx, Purpose::Reset, &id.0, &reset.hash, now, now.plus(RESET_LIVES)).await?;
-        let (owner, row) = self.guarded_as(tx, self.entry(Event::EmailChangeUndone, id, now), Carry::End).await?;
+        let (owner, row, ended) = self.recovered(tx, self.entry(Event::EmailChangeUndone, id, now)).await?;
         for factor in before.factors.iter().filter(late) {
             self.forget_push(&owner.id, &factor.kind);
         }
-        if self.mail_reset(&owner, &reset.text, ended.invitations).is_err() {
+        if self
+            .mail_reset(
+                &owner,
+                words::Why::Undone { tokens: ended.tokens, invitations: ended.invitations },
+                &reset.text,
+            )
+            .is_err()
+        {
             // The change is undone all the same, and "Forgot your password?" sends another one.
             tracing::warn!(account = %owner.id.0, "the mail queue is full: a reset link was not sent");
         }

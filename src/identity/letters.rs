@@ -4,14 +4,9 @@ use std::time::Duration;
 
 use templates::mail::{self as words, MailBody};
 
-use super::{
-    Identity, Refusal,
-    account::{Account, AccountId},
-    second_factor::words_of,
-};
+use super::{Identity, account::Account, second_factor::words_of};
 use crate::{
     mail::{Letter, Overfull},
-    storage::Tx,
     world::UnixMillis,
 };
 
@@ -42,12 +37,6 @@ impl Identity {
         }
     }
 
-    /// Ends what somebody else may have made to come in by once the account is taken back.
-    pub(super) async fn drop_ways_in(&self, tx: &mut Tx, id: &AccountId) -> Result<Ended, Refusal> {
-        let ledger = &self.inner.ledger;
-        Ok(Ended { tokens: ledger.drop_tokens(tx, id).await?, invitations: ledger.drop_invitations_of(tx, id).await? })
-    }
-
     /// After a change or reset of the password, and what ended with it.
     pub(super) fn tell_password_changed(&self, account: &Account, ended: Ended, now: UnixMillis) {
         let settings = &self.inner.settings;
@@ -64,6 +53,18 @@ impl Identity {
             forgot: &settings.link("password/forgot"),
             still_on: &still_on,
             security: &settings.link("second-factor"),
+        };
+        self.tell(account, body.body());
+    }
+
+    /// After the operator ended all access tokens, and nothing else of the account.
+    pub(super) fn tell_tokens_ended(&self, account: &Account, now: UnixMillis) {
+        let settings = &self.inner.settings;
+        let body = words::TokensEnded {
+            site_name: &settings.portal.name,
+            first_name: account.greeted(),
+            at: now.0,
+            tokens: &settings.link("tokens"),
         };
         self.tell(account, body.body());
     }

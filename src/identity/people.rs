@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use secrecy::SecretString;
-use templates::mail as words;
 
 use super::{
     Identity, NewAccount, Refusal,
@@ -194,14 +193,12 @@ impl Identity {
         let hash = self.new_hash(&owner, password, password).await?;
         let mut tx = self.inner.ledger.db().write().await?;
         self.inner.ledger.set_password(&mut tx, id, &hash).await?;
-        let ended = self.drop_ways_in(&mut tx, id).await?;
-        let entry = self.by_operator(Event::PasswordSet, id, now);
-        let (owner, row) = self.guarded_as(tx, entry, Carry::End).await?;
+        let (owner, row, ended) = self.recovered(tx, self.by_operator(Event::PasswordSet, id, now)).await?;
         self.tell_password_changed(&owner, ended, now);
         Ok(row)
     }
 
-    /// Turns every second factor off, ends the person's sessions, access tokens and unused invitations, mails them.
+    /// Turns every second factor off, ends the person's sessions, access tokens and unused invitations, mails them what is gone.
     ///
     /// # Errors
     /// [`Refusal::Stale`] when there is no such account, [`Refusal::Store`].
@@ -209,22 +206,15 @@ impl Identity {
         let mut tx = self.inner.ledger.db().write().await?;
         let before = self.inner.ledger.load(&mut tx, id).await?.ok_or(Refusal::Stale)?;
         self.inner.ledger.remove_factors(&mut tx, id).await?;
-        let ended = self.drop_ways_in(&mut tx, id).await?;
-        let entry = self.by_operator(Event::FactorsReset, id, now);
-        let (owner, row) = self.guarded_as(tx, entry, Carry::End).await?;
+        let (owner, row, ended) = self.recovered(tx, self.by_operator(Event::FactorsReset, id, now)).await?;
         for factor in &before.factors {
             self.forget_push(id, &factor.kind);
         }
-        let settings = &self.inner.settings;
-        let body = words::FactorOff {
-            site_name: &settings.portal.name,
-            first_name: owner.greeted(),
-            last: true,
-            invitations: ended.invitations,
-            at: now.0,
-            forgot: &settings.link("password/forgot"),
-        };
-        self.tell(&owner, body.body());
+        if !before.factors.is_empty() {
+            self.tell_factor_off(&owner, ended, now);
+        } else if ended.tokens {
+            self.tell_tokens_ended(&owner, now);
+        }
         Ok(row)
     }
 

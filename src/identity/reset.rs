@@ -10,7 +10,7 @@ use templates::mail as words;
 use super::{
     Identity, Refusal,
     account::{Account, AccountId},
-    ledger::{Carry, Purpose},
+    ledger::Purpose,
     names::{Email, Identifier},
     outbox,
     password::own_words,
@@ -73,9 +73,8 @@ impl Identity {
         let id = AccountId(holder.into());
         let owner = ledger.load(&mut tx, &id).await?.filter(|owner| !owner.disabled).ok_or(Refusal::DeadLink)?;
         ledger.set_password(&mut tx, &owner.id, &hash).await?;
-        // Whoever knew the old password may have made some.
-        let ended = self.drop_ways_in(&mut tx, &owner.id).await?;
-        let (owner, row) = self.guarded_as(tx, self.entry(Event::PasswordReset, &id, now), Carry::End).await?;
+        // Whoever knew the old password may have made ways in.
+        let (owner, row, ended) = self.recovered(tx, self.entry(Event::PasswordReset, &id, now)).await?;
         self.tell_password_changed(&owner, ended, now);
         Ok((owner.id, row))
     }
@@ -115,19 +114,18 @@ impl Identity {
         let Some(owner) = ledger.load(&mut tx, id).await?.filter(|owner| !owner.disabled) else { return Ok(()) };
         ledger.put_link(&mut tx, Purpose::Reset, &id.0, &token.hash, now, now.plus(RESET_LIVES)).await?;
         self.recorded(tx, self.entry(Event::ResetAsked, id, now)).await?;
-        self.mail_reset(&owner, &token.text, false)
+        self.mail_reset(&owner, words::Why::Asked, &token.text)
     }
 
-    /// `invitations`: some of theirs were just revoked.
-    pub(super) fn mail_reset(&self, owner: &Account, token: &str, invitations: bool) -> Result<(), Refusal> {
+    pub(super) fn mail_reset(&self, owner: &Account, why: words::Why, token: &str) -> Result<(), Refusal> {
         let settings = &self.inner.settings;
         let body = words::ResetLink {
             site_name: &settings.portal.name,
             first_name: owner.greeted(),
             username: &owner.username,
+            why,
             link: &settings.link(&format!("password/reset?token={token}")),
             lives: RESET_LIVES,
-            invitations,
         };
         Ok(self.mail(&owner.email, body.body(), RESET_LIVES)?)
     }

@@ -36,8 +36,10 @@ use super::{
     Answered, Authenticated, Identity, Method, Refusal, Shown,
     account::{Account, Factor, FactorKind},
     challenge::{Asked, Challenge, Delivery, PASSKEY, Pushes, Way, WayKind},
+    letters::Ended,
     outbox,
     throttle::Purpose,
+    trail::Event,
 };
 use crate::{config::verify::Channel, inbound::Client, telemetry::metrics::CodeResult, world::UnixMillis};
 
@@ -382,7 +384,7 @@ impl Identity {
         if let Some(gone) = before.factors.iter().find(|own| own.id == factor) {
             self.forget_push(&account.id, &gone.kind);
         }
-        self.tell_factor_off(&account, now);
+        self.tell_factor_off(&account, Ended::default(), now);
         Ok(row)
     }
 }

@@ -89,6 +89,8 @@ events! {
     TokenMade = "token-made",
     /// By its owner. Detail: as above.
     TokenRevoked = "token-revoked",
+    /// All of them, with a change after which nothing goes on that somebody else may have begun.
+    TokensEnded = "tokens-ended",
     /// Everything kept of the account was downloaded.
     DataTaken = "data-downloaded",
     /// Names or about me.

@@ -42,5 +42,5 @@ fn one<'f>(fields: &'f HeaderMap, name: &HeaderName) -> Option<&'f [u8]> {
 }
 
 const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const METHODS: [HeaderName; 2] =
+static METHODS: [HeaderName; 2] =
     [HeaderName::from_static("x-forwarded-method"), HeaderName::from_static("x-original-method")];

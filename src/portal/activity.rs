@@ -49,6 +49,7 @@ fn words(entry: &Recorded) -> String {
         Event::EmailChangeAsked => "You asked to change your e-mail address",
         Event::EmailChanged => "Your e-mail address was changed by the link to the new one",
         Event::EmailChangeUndone => "The change of your e-mail address was undone by the link to the old one",
+        Event::TokensEnded => "Your access tokens ended, as somebody else might have made one",
         Event::DataTaken => "You downloaded your data",
         Event::ProfileChanged => "You changed your profile",
         Event::Registered => "You registered",

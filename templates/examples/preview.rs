@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let link = "https://login.example/.auth/password/reset?token=c2VjcmV0LXRva2VuLWlu";
     let lives = std::time::Duration::from_secs(600);
     let (site_name, first_name, masked) = ("Vestibule", "Ada", "•••• 42");
-    let reset = mail::ResetLink { site_name, first_name, username: "ada", link, lives, invitations: true }.body();
+    let reset = mail::ResetLink { site_name, first_name, username: "ada", why: mail::Why::Asked, link, lives }.body();
     fs::write(folder.join("mail-reset.html"), reset.html)?;
     fs::write(folder.join("mail-reset.txt"), reset.text)?;
     let on = mail::FactorOn {

@@ -21,11 +21,11 @@ pub use self::{
     digest::{Digest, Failed},
     leaving::AccountDeleted,
     newcomers::{Approved, Invitation, InvitationMade, NotApproved, PeopleWait},
-    reset::ResetLink,
+    reset::{ResetLink, Why},
     security::{
         FactorChange, FactorChanged, FactorOff, FactorOn, PasskeyCopied, PasswordChanged, Recovery, RecoveryCodes,
     },
-    token::TokenMade,
+    token::{TokenMade, TokensEnded},
 };
 
 /// A mail ready to send, apart from its addresses.

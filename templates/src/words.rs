@@ -215,7 +215,7 @@ impl Notice<'_> {
                 Self::AddressConfirmed => "Your e-mail is confirmed.",
                 Self::EmailChangeSent => "A mail is on its way to the new address. Follow its link within a day: your e-mail changes then.",
                 Self::EmailChanged => "Your e-mail is changed.",
-                Self::EmailChangeUndone => "The change is undone, and every device is signed out. A mail is on its way to you: its link lets you choose a new password.",
+                Self::EmailChangeUndone => "The change is undone, every device is signed out, and access tokens no longer work. A mail is on its way to you: its link lets you choose a new password.",
                 Self::AccountDeleted => "Your account is deleted, and you are signed out everywhere.",
                 Self::ProfileSaved => "Your profile is saved.",
                 Self::FactorOn => "Two-factor authentication is on. Next time we ask for a code after your password.",

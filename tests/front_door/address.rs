@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use crate::support::{
-    client::{Browser, Reply},
-    html,
-    mailbox::{Mail, Mailbox},
-    people::{OTHER_PASSWORD, PASSWORD},
-    program::{Program, Setup},
+use crate::{
+    support::{
+        client::{Browser, Reply},
+        html,
+        mailbox::{Mail, Mailbox},
+        people::{OTHER_PASSWORD, PASSWORD},
+        program::{Program, Setup},
+    },
+    tokens,
 };
 
 const PAGE: &str = "/.auth/profile/email";
@@ -146,6 +149,7 @@ async fn an_undo_ends_every_session_and_gives_the_account_back() {
     let undo = change(&mailbox, &program, &mut thief, OLD, "thief@example.org").await;
     // A second change, and links held for later, do not help.
     let second = change(&mailbox, &program, &mut thief, "thief@example.org", "hideout@example.org").await;
+    let access = tokens::made(&mut thief, "a way back in").await;
     let page = "/.auth/password/forgot";
     Browser::new(&program).submit(page, page, &[("email", "hideout@example.org")]).await.expect(303);
     let held_reset = path(&mailbox.wait_for("hideout@example.org", "new password").await);
@@ -158,7 +162,9 @@ async fn an_undo_ends_every_session_and_gives_the_account_back() {
     let reply = press(&mut owner, &undo).await.expect(303);
     let said = owner.get(reply.location()).await.expect(200).words();
     assert!(said.contains("The change is undone") && said.contains("new password"), "{said}");
+    assert!(said.contains("access tokens no longer work"), "{said}");
     assert!(owner.session_cookie().is_none());
+    tokens::bearer(&mut tokens::script(&program), "/", &access).await.expect(401);
 
     thief.get("/").await.expect(303);
     Browser::new(&program).sign_in("ada", PASSWORD).await.expect(401);
@@ -166,7 +172,10 @@ async fn an_undo_ends_every_session_and_gives_the_account_back() {
         Browser::new(&program).get(link).await.expect(410);
         press(&mut thief, link).await.expect(410);
     }
-    let reset = path(&mailbox.wait_for(OLD, "new password").await);
+    let mail = mailbox.wait_for(OLD, "new password").await;
+    let said = html::words(&mail.html);
+    assert!(said.contains("your password and your access tokens stopped working"), "{said}");
+    let reset = path(&mail);
     let page = owner.get(&reset).await.expect(200).text();
     let (csrf, token) = (html::input_value(&page, "csrf").unwrap(), html::input_value(&page, "token").unwrap());
     let fields =
@@ -174,7 +183,9 @@ async fn an_undo_ends_every_session_and_gives_the_account_back() {
     owner.post("/.auth/password/reset", &fields).await.expect(303);
     let mut owner = Browser::new(&program).signed_in(OLD, OTHER_PASSWORD).await;
     assert!(owner.get("/").await.expect(200).words().contains(OLD));
-    assert!(owner.get("/.auth/activity").await.words().contains("undone by the link to the old one"));
+    let activity = owner.get("/.auth/activity").await.words();
+    assert!(activity.contains("undone by the link to the old one"), "{activity}");
+    assert!(activity.contains("Your access tokens ended"), "{activity}");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use tokio::{
 
 use crate::{
     revocation::{SECOND, ends},
-    second_factor::stage,
+    second_factor::{stage, stage_with},
     sessions::with_redis,
     support::{
         PROMPTLY,
@@ -190,6 +190,49 @@ async fn what_the_operator_does_to_a_stolen_account_ends_its_tokens() {
 }
 
 #[tokio::test]
+async fn who_gets_an_account_back_hears_that_its_tokens_ended() {
+    let mailbox = Mailbox::start().await;
+    let stage = stage_with(|setup| {
+        setup.mail = format!("transport = \"{}\"\nfrom = \"no-reply@example.com\"\n", mailbox.transport());
+    })
+    .await;
+    let program = &stage.program;
+    let mut script = script(program);
+    let mailed = async |subject: &str, words: &str| {
+        eventually(words, Duration::from_secs(10), async || {
+            let mails = mailbox.all().await;
+            mails
+                .iter()
+                .any(|mail| mail.subject.contains(subject) && html::words(&mail.html).contains(words))
+                .then_some(())
+        })
+        .await;
+    };
+    made(&mut stage.enrolled().await, "one").await;
+    program.run(&["user", "reset-factors", "ada"], "");
+    mailed("Two-factor authentication is off", "Your access tokens stopped working.").await;
+    // Without a factor there are tokens all the same, and the operator means them.
+    let token = made(&mut Browser::new(program).signed_in("ada", PASSWORD).await, "two").await;
+    lives(&mut script, &token).await;
+    let said = program.run(&["user", "reset-factors", "ada"], "");
+    assert!(said.contains("had no second factor; their sessions and access tokens end"), "{said}");
+    dies(&mut script, &token).await;
+    mailed("Your access tokens for", "The administrator ended the access tokens of your account").await;
+    made(&mut Browser::new(program).signed_in("ada", PASSWORD).await, "three").await;
+    program.run(&["user", "set-password", "ada", "--password-stdin"], &format!("{OTHER_PASSWORD}\n"));
+    mailed("password", "your access tokens stopped working").await;
+    program.run(&["user", "set-password", "ada", "--password-stdin"], &format!("{PASSWORD}\n"));
+    program.run(&["user", "reset-factors", "ada"], "");
+    let mut ada = Browser::new(program).signed_in("ada", PASSWORD).await;
+    let activity = ada.get("/.auth/activity").await.expect(200).words();
+    assert_eq!(
+        activity.matches("Your access tokens ended").count(),
+        3,
+        "once for each, none where there was none: {activity}"
+    );
+}
+
+#[tokio::test]
 async fn a_reset_by_mail_ends_tokens_and_a_changed_password_or_signing_others_out_does_not() {
     let mailbox = Mailbox::start().await;
     let (_upstream, program, mut ada) = site(|mut setup| {
@@ -228,6 +271,8 @@ async fn a_reset_by_mail_ends_tokens_and_a_changed_password_or_signing_others_ou
         mailbox.all().await.iter().any(|mail| said(&mail.text)).then_some(())
     })
     .await;
+    let mut ada = Browser::new(&program).signed_in("ada", PASSWORD).await;
+    assert!(ada.get("/.auth/activity").await.words().contains("Your access tokens ended"));
 }
 
 #[tokio::test]

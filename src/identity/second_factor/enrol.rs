@@ -13,6 +13,7 @@ use crate::{
         Authenticated, Enrolled, Identity, Refusal, Shown,
         account::{Account, AccountId, Factor, FactorKind},
         challenge::Enrolment,
+        letters::Ended,
         phone,
     },
     inbound::Client,
@@ -183,13 +184,15 @@ impl Identity {
         self.tell(account, body.body());
     }
 
-    pub(super) fn tell_factor_off(&self, account: &Account, now: UnixMillis) {
+    /// `ended`: what else ended with it.
+    pub(in crate::identity) fn tell_factor_off(&self, account: &Account, ended: Ended, now: UnixMillis) {
         let settings = &self.inner.settings;
         let body = words::FactorOff {
             site_name: &settings.portal.name,
             first_name: account.greeted(),
             last: account.factors.is_empty(),
-            invitations: false,
+            tokens: ended.tokens,
+            invitations: ended.invitations,
             at: now.0,
             forgot: &settings.link("password/forgot"),
         };

@@ -53,6 +53,8 @@ pub struct FactorOff<'a> {
     pub last: bool,
     /// Invitations that nobody had used ended with it.
     pub invitations: bool,
+    /// Access tokens ended with it.
+    pub tokens: bool,
     /// Unix milliseconds.
     pub at: i64,
     /// Whole URL of `password/forgot`.
@@ -314,11 +316,12 @@ impl FactorOff<'_> {
                 ),
             )
         };
+        let tokens = if self.tokens { " Your access tokens stopped working." } else { "" };
         Letter {
             site_name: self.site_name,
             first_name: self.first_name,
             subject,
-            before: vec![before + revoked(self.invitations)],
+            before: vec![before + tokens + revoked(self.invitations)],
             link: ("This wasn't me", self.forgot),
             after: vec![
                 "If this was you, there is nothing to do.".to_owned(),

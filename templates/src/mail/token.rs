@@ -1,4 +1,4 @@
-//! The mail about a new access token.
+//! Mails about access tokens.
 
 use super::{Letter, MailBody};
 use crate::time::exact;
@@ -41,6 +41,39 @@ impl TokenMade<'_> {
                 "If this wasn't you, revoke it with the link above, change your password, and tell your administrator."
                     .to_owned(),
             ],
+        }
+        .body()
+    }
+}
+
+/// After the operator ended them all.
+#[derive(Clone, Copy, Debug)]
+pub struct TokensEnded<'a> {
+    /// `portal.name`
+    pub site_name: &'a str,
+    /// "Ada"
+    pub first_name: &'a str,
+    /// Unix milliseconds.
+    pub at: i64,
+    /// Whole URL of `tokens`: there new ones are made.
+    pub tokens: &'a str,
+}
+
+impl TokensEnded<'_> {
+    /// The mail.
+    #[must_use]
+    pub fn body(&self) -> MailBody {
+        Letter {
+            site_name: self.site_name,
+            first_name: self.first_name,
+            subject: format!("Your access tokens for {} stopped working", self.site_name),
+            before: vec![format!(
+                "The administrator ended the access tokens of your account at {} on {}, and signed you out everywhere. Programs that have one of them come in no more.",
+                self.site_name,
+                exact(self.at)
+            )],
+            link: ("Make new ones", self.tokens),
+            after: vec!["If you don't know why, ask your administrator.".to_owned()],
         }
         .body()
     }

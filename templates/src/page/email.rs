@@ -118,7 +118,7 @@ impl UndoEmail<'_> {
                 (form::above(self.alert, &[]))
                 p { "Your e-mail is " strong { (self.email) } " again then, whatever it was changed to since." }
                 p { "Every device is signed out, and your password no longer works: we mail you a link to choose a new one." }
-                p { "Second factors added since then, or in the week before, and all recovery codes go as well." }
+                p { "Second factors added since then, or in the week before, all recovery codes and all access tokens go as well." }
                 (form::post(frame, "email/undo", &fields))
             },
         )

@@ -353,7 +353,16 @@ fn mails(site_name: &str) -> Vec<templates::MailBody> {
         mail::AddressHeld { site_name, login: link }.body(),
         mail::ChangeAddress { site_name, username: "ada", link, lives }.body(),
         mail::AddressChanged { site_name, first_name, masked: "a•••@example.org", at: NOW, undo: link, lives }.body(),
-        mail::ResetLink { site_name, first_name, username: "ada", link, lives, invitations: true }.body(),
+        mail::ResetLink { site_name, first_name, username: "ada", why: mail::Why::Asked, link, lives }.body(),
+        mail::ResetLink {
+            site_name,
+            first_name,
+            username: "ada",
+            why: mail::Why::Undone { tokens: true, invitations: true },
+            link,
+            lives,
+        }
+        .body(),
         mail::PasswordChanged {
             site_name,
             first_name,
@@ -380,6 +389,7 @@ fn mails(site_name: &str) -> Vec<templates::MailBody> {
         }
         .body(),
         mail::TokenMade { site_name, first_name, name: "backup", at: NOW, expires: NOW, tokens: link }.body(),
+        mail::TokensEnded { site_name, first_name, at: NOW, tokens: link }.body(),
         mail::FactorOn {
             site_name,
             first_name,
@@ -414,7 +424,17 @@ fn mails(site_name: &str) -> Vec<templates::MailBody> {
             sessions: link,
         }
         .body(),
-        mail::FactorOff { site_name, first_name, last: false, invitations: false, at: NOW, forgot: link }.body(),
-        mail::FactorOff { site_name, first_name, last: true, invitations: true, at: NOW, forgot: link }.body(),
+        mail::FactorOff {
+            site_name,
+            first_name,
+            last: false,
+            tokens: false,
+            invitations: false,
+            at: NOW,
+            forgot: link,
+        }
+        .body(),
+        mail::FactorOff { site_name, first_name, last: true, tokens: true, invitations: true, at: NOW, forgot: link }
+            .body(),
     ]
 }
