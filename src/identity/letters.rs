@@ -11,12 +11,21 @@ use crate::{
 };
 
 /// What ended with a change: whether there was any of it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ended {
     /// Access tokens.
     pub(super) tokens: bool,
     /// Invitations that nobody had used.
     pub(super) invitations: bool,
+}
+
+/// What became of other ways in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outlived {
+    /// They ended.
+    Ended(Ended),
+    /// So many access tokens still work.
+    Working(usize),
 }
 
 impl Identity {
@@ -37,9 +46,14 @@ impl Identity {
         }
     }
 
-    /// After a change or reset of the password, and what ended with it.
-    pub(super) fn tell_password_changed(&self, account: &Account, ended: Ended, now: UnixMillis) {
+    /// After a change or reset of the password, and what became of other ways in.
+    pub(super) fn tell_password_changed(&self, account: &Account, others: Outlived, now: UnixMillis) {
         let settings = &self.inner.settings;
+        let page = settings.link("tokens");
+        let (tokens, invitations) = match others {
+            Outlived::Ended(Ended { tokens, invitations }) => (words::Tokens::Ended(tokens), invitations),
+            Outlived::Working(number) => (words::Tokens::Working(number, &page), false),
+        };
         let masked: Vec<_> = account.factors.iter().map(|factor| account.masked(&factor.kind)).collect();
         let still_on = account.factors.iter().zip(&masked);
         let still_on: Vec<_> =
@@ -47,8 +61,8 @@ impl Identity {
         let body = words::PasswordChanged {
             site_name: &settings.portal.name,
             first_name: account.greeted(),
-            tokens: ended.tokens,
-            invitations: ended.invitations,
+            tokens,
+            invitations,
             at: now.0,
             forgot: &settings.link("password/forgot"),
             still_on: &still_on,

@@ -11,6 +11,7 @@ use super::{
     account::{Account, AccountId},
     fields::{self, Faults},
     ledger::{Carry, Registration, Sought},
+    letters::Outlived,
     names::{Email, Identifier, Username, canonical_identifier},
     outbox::RowId,
     register::{NAME_TAKEN, blank},
@@ -194,7 +195,7 @@ impl Identity {
         let mut tx = self.inner.ledger.db().write().await?;
         self.inner.ledger.set_password(&mut tx, id, &hash).await?;
         let (owner, row, ended) = self.recovered(tx, self.by_operator(Event::PasswordSet, id, now)).await?;
-        self.tell_password_changed(&owner, ended, now);
+        self.tell_password_changed(&owner, Outlived::Ended(ended), now);
         Ok(row)
     }
 

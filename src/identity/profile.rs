@@ -9,7 +9,7 @@ use super::{
     account::{Account, AccountId, Factor},
     fields::{self, Faults},
     ledger::Carry,
-    letters::Ended,
+    letters::Outlived,
     names::Username,
     outbox::RowId,
     register::NAME_TAKEN,
@@ -206,9 +206,10 @@ impl Identity {
         let mut tx = ledger.db().write().await?;
         self.current_in(&mut tx, &owner.id, owner.generation).await?;
         ledger.set_password(&mut tx, &owner.id, &hash).await?;
+        let tokens = ledger.tokens(&mut tx, &owner.id, now).await?.len();
         let entry = self.entry(Event::PasswordChanged, &owner.id, now);
         let (owner, row) = self.guarded_as(tx, entry, Carry::Keep(keep)).await?;
-        self.tell_password_changed(&owner, Ended::default(), now);
+        self.tell_password_changed(&owner, Outlived::Working(tokens), now);
         Ok((Authenticated::new(owner, shown), row))
     }
 }

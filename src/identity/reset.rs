@@ -11,6 +11,7 @@ use super::{
     Identity, Refusal,
     account::{Account, AccountId},
     ledger::Purpose,
+    letters::Outlived,
     names::{Email, Identifier},
     outbox,
     password::own_words,
@@ -75,7 +76,7 @@ impl Identity {
         ledger.set_password(&mut tx, &owner.id, &hash).await?;
         // Whoever knew the old password may have made ways in.
         let (owner, row, ended) = self.recovered(tx, self.entry(Event::PasswordReset, &id, now)).await?;
-        self.tell_password_changed(&owner, ended, now);
+        self.tell_password_changed(&owner, Outlived::Ended(ended), now);
         Ok((owner.id, row))
     }
 

@@ -3,6 +3,8 @@
 
 use templates::Notice;
 
+use super::{stop::Stop, visit::Visit};
+
 /// What was just done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Done {
@@ -147,7 +149,7 @@ impl Done {
             Self::EmailUndone => Notice::EmailChangeUndone,
             Self::Left => Notice::AccountDeleted,
             Self::Profile => Notice::ProfileSaved,
-            Self::Password => Notice::PasswordChanged,
+            Self::Password => Notice::PasswordChanged { tokens: 0 },
             Self::On => Notice::FactorOn,
             Self::PasskeyAdded => Notice::PasskeyAdded,
             Self::PushAdded => Notice::PushAdded,
@@ -159,7 +161,7 @@ impl Done {
             Self::NewCode => Notice::NewCode,
             Self::DeviceOut => Notice::DeviceSignedOut,
             Self::NoDevice => Notice::DeviceNotThere,
-            Self::OthersOut => Notice::OthersSignedOut,
+            Self::OthersOut => Notice::OthersSignedOut { tokens: 0 },
             Self::Approved => Notice::PersonApproved,
             Self::Declined => Notice::PersonDeclined,
             Self::Disabled => Notice::PersonDisabled,
@@ -171,5 +173,23 @@ impl Done {
             Self::TokenRevoked => Notice::TokenRevoked,
             Self::NoToken => Notice::TokenNotThere,
         }
+    }
+}
+
+impl Visit<'_> {
+    /// What the query says was just done, with what went on all the same: access tokens outlive a changed password and the
+    /// end of other sessions.
+    pub(super) async fn just_done(&self) -> Result<Option<Notice<'static>>, Stop> {
+        let Some(done) = Done::parse(&self.query("done")) else { return Ok(None) };
+        Ok(Some(match done {
+            Done::Password => Notice::PasswordChanged { tokens: self.tokens_left().await? },
+            Done::OthersOut => Notice::OthersSignedOut { tokens: self.tokens_left().await? },
+            other => other.notice(),
+        }))
+    }
+
+    async fn tokens_left(&self) -> Result<usize, Stop> {
+        let account = &self.signed_in()?.record.account;
+        Ok(self.room.identity.tokens(account, self.now).await?.len())
     }
 }

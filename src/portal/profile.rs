@@ -1,6 +1,6 @@
 //! `profile`: what others and the upstream know of you.
 
-use super::{done::Done, factors, page::Back, respond::Guard, stop::Outcome, visit::Visit};
+use super::{factors, page::Back, respond::Guard, stop::Outcome, visit::Visit};
 
 /// The page. Its one form, for an address not confirmed yet, goes to `profile/confirm`.
 pub(super) async fn get(visit: &Visit<'_>) -> Outcome {
@@ -31,7 +31,7 @@ pub(super) async fn show(visit: &Visit<'_>, back: &Back) -> Outcome {
             || visit.room.identity.offers_passkeys()
             || visit.room.identity.offers_push(),
         administrator: visit.room.identity.administrates(&account),
-        notice: Done::parse(&visit.query("done")).map(Done::notice),
+        notice: visit.just_done().await?,
         alert: back.shown_alert(),
     };
     Ok(back.finish(visit.page(back.status, Guard::Page, view.render())))

@@ -88,7 +88,7 @@ async fn show(visit: &Visit<'_>, back: &Back) -> Outcome {
         others: listed.iter().any(|session| session.sid != live.record.sid),
         older: older.as_deref(),
         now: visit.now.0,
-        notice: Done::parse(&visit.query("done")).map(Done::notice),
+        notice: visit.just_done().await?,
         alert: back.shown_alert(),
     };
     Ok(back.finish(visit.page(back.status, Guard::Page, view.render())))

@@ -24,6 +24,7 @@ pub use self::{
     reset::{ResetLink, Why},
     security::{
         FactorChange, FactorChanged, FactorOff, FactorOn, PasskeyCopied, PasswordChanged, Recovery, RecoveryCodes,
+        Tokens,
     },
     token::{TokenMade, TokensEnded},
 };
@@ -54,14 +55,14 @@ struct Letter<'a> {
 
 impl Letter<'_> {
     fn body(&self) -> MailBody {
-        self.body_with(None)
+        self.body_with(&[])
     }
 
-    fn body_with(&self, list: Option<&List<'_>>) -> MailBody {
-        MailBody { subject: one_line(&self.subject), text: self.text(list), html: self.html(list) }
+    fn body_with(&self, lists: &[List<'_>]) -> MailBody {
+        MailBody { subject: one_line(&self.subject), text: self.text(lists), html: self.html(lists) }
     }
 
-    fn text(&self, list: Option<&List<'_>>) -> String {
+    fn text(&self, lists: &[List<'_>]) -> String {
         let (label, url) = self.link;
         let paragraphs = |list: &[String]| list.iter().map(|words| wrapped(words) + "\n\n").collect::<String>();
         [
@@ -70,13 +71,13 @@ impl Letter<'_> {
             // On a line of its own, unbroken and without punctuation, so that every mail program finds its end.
             format!("{label}:\n{}\n\n", one_line(url)),
             paragraphs(&self.after),
-            list.map(List::text).unwrap_or_default(),
+            lists.iter().map(List::text).collect(),
             format!("-- \n{}\n", one_line(self.site_name)),
         ]
         .concat()
     }
 
-    fn html(&self, list: Option<&List<'_>>) -> String {
+    fn html(&self, lists: &[List<'_>]) -> String {
         let (label, url) = self.link;
         html! {
             (DOCTYPE)
@@ -99,7 +100,7 @@ impl Letter<'_> {
                                     p style="margin:24px 0" { a href=(url) style=(BUTTON) { (label) } }
                                     p style=(SMALL) { "Or copy this address into your browser:" br; a href=(url) style="word-break:break-all" { (url) } }
                                     @for words in &self.after { p style=(PARAGRAPH) { (words) } }
-                                    @if let Some(list) = list { (list.html()) }
+                                    @for list in lists { (list.html()) }
                                     p style=(SMALL) { (self.site_name) }
                                 } }
                             }
@@ -125,8 +126,8 @@ impl Letter<'_> {
 
 /// What a mail lists at its end, and where to look after it.
 struct List<'a> {
-    /// Above the lines.
-    before: &'a str,
+    /// Above the lines, of which there may be none.
+    before: String,
     lines: Vec<String>,
     /// Beneath them: words, URL.
     link: (&'a str, &'a str),
@@ -134,16 +135,19 @@ struct List<'a> {
 
 impl List<'_> {
     fn text(&self) -> String {
-        let lines: String = self.lines.iter().map(|line| format!("- {}\n", one_line(line))).collect();
+        let mut lines: String = self.lines.iter().map(|line| format!("- {}\n", one_line(line))).collect();
+        if !lines.is_empty() {
+            lines.push('\n');
+        }
         let (label, url) = self.link;
-        format!("{}\n\n{lines}\n{}\n{}\n\n", wrapped(self.before), wrapped(label), one_line(url))
+        format!("{}\n\n{lines}{}\n{}\n\n", wrapped(&self.before), wrapped(label), one_line(url))
     }
 
     fn html(&self) -> Markup {
         let (label, url) = self.link;
         html! {
             p style=(PARAGRAPH) { (self.before) }
-            ul style=(PARAGRAPH) { @for line in &self.lines { li { (line) } } }
+            @if !self.lines.is_empty() { ul style=(PARAGRAPH) { @for line in &self.lines { li { (line) } } } }
             p style=(PARAGRAPH) { (label) " " a href=(url) style="word-break:break-all" { (url) } }
         }
     }

@@ -116,7 +116,10 @@ pub enum Notice<'a> {
     /// After `password/reset`.
     PasswordReset,
     /// After `password`.
-    PasswordChanged,
+    PasswordChanged {
+        /// Access tokens that still work.
+        tokens: usize,
+    },
     /// After `register` without confirmation, and after `setup`.
     AccountReady,
     /// After `register/confirm`.
@@ -182,7 +185,10 @@ pub enum Notice<'a> {
     /// After `sessions`: there was no such session (any more).
     DeviceNotThere,
     /// After `sessions`: all others ended.
-    OthersSignedOut,
+    OthersSignedOut {
+        /// Access tokens that still work.
+        tokens: usize,
+    },
     /// After `tokens`: one was revoked.
     TokenRevoked,
     /// After `tokens`: there was no such token (any more).
@@ -199,7 +205,9 @@ impl Notice<'_> {
                 Self::SessionEnded(None) => "Your session ended. Sign in to go on.",
                 Self::SignedOut => "You are signed out.",
                 Self::PasswordReset => "Your password is changed, and you are signed out everywhere. Sign in with the new one.",
-                Self::PasswordChanged => "Your password is changed. Your other devices are signed out.",
+                Self::PasswordChanged { tokens } => {
+                    "Your password is changed. Your other devices are signed out." (tokens_left(*tokens))
+                }
                 Self::AccountReady => "Your account is ready. Sign in to begin.",
                 Self::EmailConfirmed => "Your e-mail is confirmed and your account is ready. Sign in to begin.",
                 Self::AwaitsApproval => "Your account is made. An administrator looks at it now; a mail tells you when you can sign in.",
@@ -235,7 +243,7 @@ impl Notice<'_> {
                 Self::SentAgain => "It is on its way again. The code is the same as before.",
                 Self::DeviceSignedOut => "That device is signed out.",
                 Self::DeviceNotThere => "That device is not signed in here any more.",
-                Self::OthersSignedOut => "You are signed out everywhere else.",
+                Self::OthersSignedOut { tokens } => { "You are signed out everywhere else." (tokens_left(*tokens)) }
                 Self::TokenRevoked => "That token is revoked.",
                 Self::TokenNotThere => "You have no such token any more.",
                 Self::FellBackToCall => "A text message couldn't reach that number, so we're calling it instead.",
@@ -258,6 +266,16 @@ impl Notice<'_> {
                 | Self::FactorOff
         )
     }
+}
+
+/// Who fears a thief has to know of what goes on. Both pages that say it stand beside `tokens`.
+fn tokens_left(number: usize) -> Markup {
+    html! { @if number > 0 { " " a href="tokens" { (still_work(number)) } "." } }
+}
+
+/// "3 access tokens still work"
+pub(crate) fn still_work(number: usize) -> String {
+    if number == 1 { "1 access token still works".to_owned() } else { format!("{number} access tokens still work") }
 }
 
 /// Why the form came back (`role=alert`).

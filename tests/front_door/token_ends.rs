@@ -13,7 +13,7 @@ use crate::{
     sessions::with_redis,
     support::{
         PROMPTLY,
-        client::Browser,
+        client::{Browser, Reply},
         eventually, html,
         mailbox::Mailbox,
         people::{OTHER_PASSWORD, PASSWORD, site},
@@ -244,9 +244,24 @@ async fn a_reset_by_mail_ends_tokens_and_a_changed_password_or_signing_others_ou
     let mut script = script(&program);
     let mut socket = open_socket(&program, &script.authority, &token).await;
     Browser::new(&program).signed_in("ada", PASSWORD).await;
-    ada.submit("/.auth/sessions", "/.auth/sessions", &[("all", "others")]).await.expect(303);
+    let done = ada.submit("/.auth/sessions", "/.auth/sessions", &[("all", "others")]).await.expect(303);
+    let page = ada.get(done.location()).await.expect(200);
+    let link = |page: &Reply| {
+        html::tags(&page.text(), "a").any(|tag| html::attribute(tag, "href").as_deref() == Some("tokens"))
+    };
+    assert!(page.words().contains("signed out everywhere else. 1 access token still works ."), "{}", page.words());
+    assert!(link(&page));
+    made(&mut ada, "another").await;
     let fields = [("current_password", PASSWORD), ("password", OTHER_PASSWORD), ("password_confirm", OTHER_PASSWORD)];
-    ada.submit("/.auth/password", "/.auth/password", &fields).await.expect(303);
+    let done = ada.submit("/.auth/password", "/.auth/password", &fields).await.expect(303);
+    let page = ada.get(done.location()).await.expect(200);
+    assert!(page.words().contains("Your password is changed.") && page.words().contains("2 access tokens still work"));
+    assert!(link(&page));
+    let mail = mailbox.wait_for("ada@example.com", "was changed").await;
+    let said = html::words(&mail.html);
+    assert!(said.contains("2 access tokens still work: who has one comes in as you, without your password."), "{said}");
+    assert!(mail.text.contains(&format!("{}/.auth/tokens\n", program.origin())), "{}", mail.text);
+    assert!(!said.contains("stopped working"), "{said}");
     bearer(&mut script, "/", &token).await.expect(200);
     tokio::time::sleep(SECOND).await;
     echoes(&mut socket).await;

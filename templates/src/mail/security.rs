@@ -4,7 +4,17 @@ use super::{Letter, List, MailBody};
 use crate::{
     Factor,
     time::{day_in_words, exact},
+    words::still_work,
 };
+
+/// What became of access tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tokens<'a> {
+    /// They ended with it, if there were any.
+    Ended(bool),
+    /// So many still work; whole URL of `tokens`: there they are revoked.
+    Working(usize, &'a str),
+}
 
 /// After a change or a reset of the password.
 #[derive(Clone, Copy, Debug)]
@@ -13,9 +23,9 @@ pub struct PasswordChanged<'a> {
     pub site_name: &'a str,
     /// "Ada"
     pub first_name: &'a str,
-    /// Access tokens ended with it.
-    pub tokens: bool,
-    /// So did invitations that nobody had used.
+    /// Access tokens outlive a change, not a reset.
+    pub tokens: Tokens<'a>,
+    /// Invitations that nobody had used ended with it.
     pub invitations: bool,
     /// Unix milliseconds.
     pub at: i64,
@@ -235,11 +245,21 @@ impl PasswordChanged<'_> {
             let (what, name) = factor.called();
             format!("{what} {name}, added {}", day_in_words(*since))
         };
-        let list = List {
-            before: "These are still on, as they were before:",
-            lines: self.still_on.iter().map(line).collect(),
-            link: ("If you don't know one, remove it on the Security page:", self.security),
-        };
+        let mut lists = Vec::new();
+        if !self.still_on.is_empty() {
+            lists.push(List {
+                before: "These are still on, as they were before:".to_owned(),
+                lines: self.still_on.iter().map(line).collect(),
+                link: ("If you don't know one, remove it on the Security page:", self.security),
+            });
+        }
+        if let Tokens::Working(number @ 1.., page) = self.tokens {
+            lists.push(List {
+                before: format!("{}: who has one comes in as you, without your password.", still_work(number)),
+                lines: Vec::new(),
+                link: ("If you don't know one, revoke it there:", page),
+            });
+        }
         Letter {
             site_name: self.site_name,
             first_name: self.first_name,
@@ -248,7 +268,7 @@ impl PasswordChanged<'_> {
                 "The password of your account at {} was changed on {}. Other devices were signed out{}.{}",
                 self.site_name,
                 exact(self.at),
-                if self.tokens { ", and your access tokens stopped working" } else { "" },
+                if self.tokens == Tokens::Ended(true) { ", and your access tokens stopped working" } else { "" },
                 revoked(self.invitations)
             )],
             link: ("This wasn't me", self.forgot),
@@ -258,7 +278,7 @@ impl PasswordChanged<'_> {
                     .to_owned(),
             ],
         }
-        .body_with(Some(&list).filter(|list| !list.lines.is_empty()))
+        .body_with(&lists)
     }
 }
 

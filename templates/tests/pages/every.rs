@@ -412,6 +412,7 @@ fn members(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
     };
     vec![
         ("profile", profile.render()),
+        ("profile-password", Profile { notice: Some(Notice::PasswordChanged { tokens: 1 }), ..profile }.render()),
         (
             "profile-guarded",
             Profile {
@@ -607,6 +608,7 @@ fn guarding(t: Texts<'_>, countries: &[Country<'_>]) -> Vec<(&'static str, Marku
                 .render(),
         ),
         ("sessions", Sessions { notice: Some(Notice::DeviceSignedOut), ..sessions }.render()),
+        ("sessions-others", Sessions { notice: Some(Notice::OthersSignedOut { tokens: 2 }), ..sessions }.render()),
         ("sessions-alone", Sessions { lines: &[this], others: false, ..sessions }.render()),
         (
             "sessions-many",

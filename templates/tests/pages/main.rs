@@ -366,7 +366,7 @@ fn mails(site_name: &str) -> Vec<templates::MailBody> {
         mail::PasswordChanged {
             site_name,
             first_name,
-            tokens: false,
+            tokens: mail::Tokens::Working(3, "https://login.example/tokens"),
             invitations: false,
             at: NOW,
             forgot: link,
@@ -377,7 +377,7 @@ fn mails(site_name: &str) -> Vec<templates::MailBody> {
         mail::PasswordChanged {
             site_name,
             first_name,
-            tokens: true,
+            tokens: mail::Tokens::Ended(true),
             invitations: true,
             at: NOW,
             forgot: link,
