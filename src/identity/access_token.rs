@@ -18,9 +18,10 @@ use super::{
     ledger::Carry,
     letters::Ended,
     outbox::RowId,
+    throttle,
     trail::{Entry, Event},
 };
-use crate::{storage::Tx, world::UnixMillis};
+use crate::{inbound::Client, storage::Tx, world::UnixMillis};
 
 /// One token, without its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +99,15 @@ pub enum Worth {
 }
 
 impl Identity {
+    /// Counts that the account's owner is about to make one: before anything is looked at or written.
+    ///
+    /// # Errors
+    /// [`Refusal::Throttled`], [`Refusal::Store`].
+    pub async fn count_new_token(&self, id: &AccountId, client: &Client, now: UnixMillis) -> Result<(), Refusal> {
+        let _counted = self.inner.throttle.admit(throttle::Purpose::Token, &id.0, client, now).await?;
+        Ok(())
+    }
+
     /// Keeps a new token by its `hash` (the SHA-256 of what its value holds), made by the session `sid` that showed `shown`. The
     /// owner is mailed.
     ///

@@ -84,8 +84,14 @@ async fn make(visit: &Visit<'_>, typed: Typed) -> Outcome {
     let live = visit.signed_in()?;
     let (identity, sessions) = (visit.identity(), &visit.room.sessions);
     let record = &live.record;
+    let Some(new) = typed.new_token(visit.room) else {
+        return show(visit, &typed, &Back::field("days", "Choose how long it works: one of these.")).await;
+    };
+    if let Err(refusal) = identity.count_new_token(&record.account, &visit.view.client, visit.now).await {
+        return show(visit, &typed, &Back::of(refusal, visit.now)?).await;
+    }
     let minted = sessions.mint()?;
-    let (new, maker) = (typed.new_token(visit.room), (&record.account, &*record.sid.0));
+    let maker = (&record.account, &*record.sid.0);
     let token = match identity.make_token(maker, new, &minted.hash, &record.factors, visit.now).await {
         Ok(token) => token,
         Err(Refusal::Stale) => return Err(Stop::SignInFirst),
@@ -121,7 +127,7 @@ async fn show(visit: &Visit<'_>, typed: &Typed, back: &Back) -> Outcome {
         name: &typed.name,
         sites: &choices,
         all: typed.all,
-        days: typed.days(),
+        days: typed.days().unwrap_or(USUAL_DAYS),
         notice: Done::parse(&visit.query("done")).map(Done::notice),
         errors: &errors,
         alert: back.shown_alert(),
@@ -135,17 +141,18 @@ impl Typed {
         Self { revoke: String::new(), name: String::new(), hosts: Vec::new(), all: false, days: String::new() }
     }
 
-    /// One of those offered; what is none of them is the usual one.
-    fn days(&self) -> u64 {
-        let offered = templates::page::Tokens::DAYS;
-        self.days.parse().ok().filter(|days| offered.contains(days)).unwrap_or(USUAL_DAYS)
+    /// `None`: none of those offered.
+    fn days(&self) -> Option<u64> {
+        self.days.parse().ok().filter(|days| templates::page::Tokens::DAYS.contains(days))
     }
 
-    fn new_token(&self, room: &Room) -> NewToken {
+    /// `None`: it would live for a time that is not offered.
+    fn new_token(&self, room: &Room) -> Option<NewToken> {
+        let lives = Duration::from_hours(24 * self.days()?);
         // Only sites that there are: no token waits for one.
         let named = || site_names(room).into_iter().filter(|host| self.hosts.iter().any(|chosen| chosen == host));
         let sites = if self.all { Sites::All } else { Sites::Of(named().map(str::to_owned).collect()) };
-        NewToken { name: self.name.clone(), sites, lives: Duration::from_hours(24 * self.days()) }
+        Some(NewToken { name: self.name.clone(), sites, lives })
     }
 }
 

@@ -526,12 +526,21 @@ async fn making_one_needs_a_recent_sign_in_its_own_form_and_no_factor_owed() {
 
 #[tokio::test]
 async fn names_are_judged_and_fifty_are_enough() {
-    let (_upstream, _program, mut ada) = site(|setup| setup).await;
+    let (_upstream, program, mut ada) = site(|mut setup| {
+        setup.moved_clock = true;
+        setup
+    })
+    .await;
     for name in ["", "  ", &"n".repeat(61), "a\u{202e}b"] {
         let reply = ask(&mut ada, name, &[("site-localhost", "on")]).await.expect(422);
         assert!(shown(&reply).is_none());
     }
     for number in 0..50 {
+        // Not all of them in one hour.
+        if number % 10 == 0 {
+            program.clock.as_ref().unwrap().advance(Duration::from_hours(12));
+            ada = Browser::new(&program).signed_in("ada", PASSWORD).await;
+        }
         made(&mut ada, &format!("number {number} <b>")).await;
     }
     assert!(!ada.get(PAGE).await.text().contains("<b>"), "escaped");
@@ -541,6 +550,39 @@ async fn names_are_judged_and_fifty_are_enough() {
     assert!(more.words().contains("You have 50 tokens"), "{}", more.words());
     let sid = newest(&mut ada).await;
     revoke(&mut ada, &sid).await.expect(303);
+    made(&mut ada, "one more").await;
+}
+
+#[tokio::test]
+async fn no_more_than_twenty_are_made_in_an_hour_and_how_long_they_live_is_one_of_the_choices() {
+    let (_upstream, program, mut ada) = site(|mut setup| {
+        setup.moved_clock = true;
+        setup
+    })
+    .await;
+    for days in ["", "0", "1", "91", "36500", "-30", "30.0", "ninety"] {
+        let fields = [("name", "x"), ("all", "on"), ("days", days)];
+        let reply = ada.submit(PAGE, PAGE, &fields).await.expect(422);
+        assert!(shown(&reply).is_none() && reply.words().contains("Choose how long it works"), "{days}");
+        assert!(reply.text().contains("aria-describedby=\"days-error\""), "beside its field");
+    }
+    assert!(ada.get(PAGE).await.words().contains("You have none."));
+    for number in 0..20 {
+        made(&mut ada, &format!("number {number}")).await;
+    }
+    let refused = ask(&mut ada, "one more", &[("all", "on")]).await.expect(429);
+    assert!(shown(&refused).is_none() && !refused.field("retry-after").is_empty(), "{:?}", refused.fields);
+    assert!(refused.words().contains("Too many tries. Wait until"), "{}", refused.words());
+    // From wherever it is asked, and by whichever session.
+    let mut elsewhere = Browser::new(&program).signed_in("ada", PASSWORD).await;
+    ask(&mut elsewhere, "one more", &[("all", "on")]).await.expect(429);
+    let sid = newest(&mut ada).await;
+    revoke(&mut ada, &sid).await.expect(303);
+    ask(&mut ada, "one more", &[("all", "on")]).await.expect(429);
+    program.add_person("bob", PASSWORD, false);
+    made(&mut Browser::new(&program).signed_in("bob", PASSWORD).await, "his own").await;
+    program.clock.as_ref().unwrap().advance(Duration::from_hours(1));
+    let mut ada = Browser::new(&program).signed_in("ada", PASSWORD).await;
     made(&mut ada, "one more").await;
 }
 

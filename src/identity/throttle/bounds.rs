@@ -25,6 +25,8 @@ pub enum Purpose {
     Confirm,
     /// Asking for a link that changes an account's address (subject: the account's id, and the new address's key).
     Change,
+    /// Making an access token (subject: the account's id): each writes, is mailed, and is shown once.
+    Token,
     /// Sending a registration that has to be mended: it costs an estimate, and may tell of a name (no subject). Also
     /// bringing an invitation that is none.
     Form,
@@ -62,6 +64,7 @@ impl Purpose {
             Self::Forgot => "forgot",
             Self::Confirm => "confirm",
             Self::Change => "change",
+            Self::Token => "token",
             Self::Form => "form",
             Self::Number => "number",
             Self::Prefix => "prefix",
@@ -75,6 +78,7 @@ impl Purpose {
             Self::Passkey => PASSKEY,
             Self::Form => FORM,
             Self::CodeSend => CODE_SEND,
+            Self::Token => TOKEN,
             Self::Register | Self::Forgot | Self::Confirm | Self::Change => MAIL,
             Self::Number => NUMBER,
             Self::Prefix => PREFIX,
@@ -129,6 +133,14 @@ const PASSKEY: Bounds = Bounds {
     subject: steps(60, &[s(1), s(5), s(30)], HOUR),
     network: steps(100, &[s(1), s(2), s(5), s(10)], QUARTER),
     spares_usual: true,
+    distinct: false,
+};
+/// Twenty at once set a new machine up; somebody's script shall not fill the trail and their mailbox.
+const TOKEN: Bounds = Bounds {
+    pair: None,
+    subject: steps(20, &[s(60), s(300), s(600)], HOUR),
+    network: None,
+    spares_usual: false,
     distinct: false,
 };
 /// Mending a form a few times is no abuse; a network may.

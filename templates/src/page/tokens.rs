@@ -124,14 +124,22 @@ impl Tokens<'_> {
                 (form::post(frame, "tokens", &html! {
                     (Field::new(Kind::Name, "name", "Name", "off").value(self.name).hint("What it is for: \u{201c}backup on my laptop\u{201d}.").errors(self.errors).render())
                     (self.sites())
-                    div.field {
-                        label for="days" { "Works for" }
-                        select #days name="days" {
-                            @for days in Self::DAYS { option value=(days) selected[days == self.days] { (time::span(Duration::from_hours(24 * days))) } }
-                        }
-                    }
+                    (self.spans())
                     (form::submit("Make the token"))
                 }))
+            }
+        }
+    }
+
+    fn spans(&self) -> Markup {
+        let error = form::error_of("days", self.errors);
+        html! {
+            div.field .wrong[error.is_some()] {
+                label for="days" { "Works for" }
+                (form::said_beside("days", None, error))
+                select #days name="days" aria-invalid=[error.map(|_| "true")] aria-describedby=[error.map(|_| "days-error")] {
+                    @for days in Self::DAYS { option value=(days) selected[days == self.days] { (time::span(Duration::from_hours(24 * days))) } }
+                }
             }
         }
     }
