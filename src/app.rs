@@ -6,6 +6,7 @@
 
 pub mod data;
 mod digest;
+mod lookout;
 mod measures;
 pub mod operations;
 pub mod reach;
@@ -96,6 +97,7 @@ pub fn serve(mut config: Config, failures: Failures) -> Result<(), ServeError> {
     }));
     service.spawn(rooms.upstreams.clone().check());
     service.spawn(tidying::tidy());
+    service.spawn(lookout::keep(rooms.identity.clone(), rooms.sessions.clone()));
     service.spawn(rooms.post.clone().send_spooled());
     service.spawn(operations.run(rooms.clone(), listener.connections(), signals.clone()));
     let accept = runtime("the thread that accepts connections", Builder::new_current_thread())?;

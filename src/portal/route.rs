@@ -115,7 +115,10 @@ pub(super) async fn serve(room: &Room, request: Request, subject: Subject, page:
             let answer = answer(route, &visit, body).await;
             headless(&visit.view, answer.unwrap_or_else(|stop| visit.stopped(stop)))
         }
-        Err(_) => room.problem(Some(&problem_view), &Problem::Internal),
+        Err(error) => {
+            tracing::error!(request_id = problem_view.id.as_str(), %error, "a page failed");
+            room.problem(Some(&problem_view), &Problem::Internal)
+        }
     }
 }
 

@@ -69,9 +69,12 @@ impl Visit<'_> {
             Stop::Sessions(_) | Stop::NotStarted(NotStarted::Unreachable(_)) => Problem::Resting(RESTING),
             Stop::Entropy(_) => Problem::Internal,
         };
-        if matches!(problem, Problem::Resting(_) | Problem::Internal) {
-            let id = self.view.id.as_str();
-            tracing::warn!(request_id = id, error = chain(&stop), "a page could not be served");
+        let id = self.view.id.as_str();
+        match problem {
+            // Ours to mend: the operator is mailed. A store that rests is said once, by who looks after it.
+            Problem::Internal => tracing::error!(request_id = id, error = chain(&stop), "a page failed"),
+            Problem::Resting(_) => tracing::warn!(request_id = id, error = chain(&stop), "a page could not be served"),
+            _ => {}
         }
         self.problem(&problem)
     }

@@ -122,6 +122,15 @@ pub async fn postgres_database() -> String {
     url.into()
 }
 
+/// Takes such a database away, also from who is connected.
+pub async fn drop_postgres_database(url: &str) {
+    let server = std::env::var("VESTIBULE_TEST_POSTGRES").expect(HOW);
+    let pool = sqlx::PgPool::connect(&server).await.expect(HOW);
+    let name = url::Url::parse(url).unwrap().path().trim_start_matches('/').to_owned();
+    sqlx::query(sqlx::AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&pool).await.unwrap();
+    pool.close().await;
+}
+
 /// A self-signed certificate for some names: (certificate file, key file, PEM of the certificate).
 pub fn certificate(folder: &Path, names: &[&str]) -> (PathBuf, PathBuf, String) {
     let made =
