@@ -166,7 +166,7 @@ impl Gateway {
             Brought::Nothing => return Err(Failure::Token(Box::new(request), Scheme::Bearer)),
         };
         // A browser sends a password that was once typed into its dialog from any page.
-        if scheme == Scheme::Basic && self.from_another_site(&request, place) {
+        if scheme == Scheme::Basic && self.serves_another_site(&request, place) {
             return Err(Failure::Token(Box::new(request), scheme));
         }
         match self.rooms.sessions.resume_token(&sealed, now).await {
@@ -176,7 +176,7 @@ impl Gateway {
         }
     }
 
-    fn from_another_site(&self, Request { view, parts, .. }: &Request, place: &Place) -> bool {
+    fn serves_another_site(&self, Request { view, parts, .. }: &Request, place: &Place) -> bool {
         let secure = self.transport_security.is_some();
         match place {
             Place::Portal(page) if page.is_check() => {

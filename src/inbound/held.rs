@@ -28,10 +28,13 @@ impl Held {
 
 /// Two that differ name none.
 fn method(fields: &HeaderMap) -> Option<Method> {
-    let sent = METHODS.iter().filter(|name| fields.contains_key(*name));
-    let named: Vec<_> = sent.map(|name| one(fields, name)).collect();
-    let first = (*named.first()?)?;
-    if named.iter().all(|other| *other == Some(first)) { Method::from_bytes(first).ok() } else { None }
+    let said = |name: HeaderName| fields.contains_key(&name).then(|| one(fields, &name));
+    let named = match METHODS.map(said) {
+        [Some(method), None] | [None, Some(method)] => method,
+        [Some(method), Some(other)] if method == other => method,
+        _ => None,
+    };
+    Method::from_bytes(named?).ok()
 }
 
 /// What is sent twice, or is a list, was added to by somebody on the way.
