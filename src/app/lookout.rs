@@ -19,10 +19,9 @@ pub(super) async fn keep(identity: Identity, sessions: Sessions) {
             Some(Turn::Back) => info!("the accounts database answers again"),
             None => {}
         }
-        match kept.seen(matches!(kept_up, Ok(Ok(())))) {
-            Some(Turn::Lost) => error!("the session store does not answer: nobody gets in until it does"),
-            Some(Turn::Back) => info!("the session store answers again"),
-            None => {}
+        // Its room says why, at the first question that fails, and when it is back.
+        if kept.seen(matches!(kept_up, Ok(Ok(())))) == Some(Turn::Lost) {
+            error!("the session store stays away: nobody gets in until it answers");
         }
     }
 }
