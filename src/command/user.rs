@@ -63,7 +63,7 @@ pub(super) enum User {
         #[arg(long)]
         password_stdin: bool,
     },
-    /// Turn a person's second factors off and end their sessions
+    /// Turn a person's second factors off and end their sessions and access tokens
     ResetFactors {
         /// Username or e-mail address
         name: String,

@@ -221,10 +221,8 @@ impl Identity {
         ledger.drop_expired_tokens(&mut tx, &id, now).await?;
         let tokens = ledger.drop_tokens(&mut tx, &id).await?;
         let ended = Ended { tokens, invitations: ledger.drop_invitations_of(&mut tx, &id).await? };
-        let mut entries = vec![entry];
-        if ended.tokens {
-            entries.extend(entries.first().cloned().map(|entry| Entry { event: Event::TokensEnded, ..entry }.with("")));
-        }
+        let also = ended.tokens.then(|| Entry { event: Event::TokensEnded, ..entry.clone() });
+        let entries: Vec<_> = std::iter::once(entry).chain(also).collect();
         ledger.append(&mut tx, &entries).await?;
         let (owner, row) = self.guarded(tx, &id, Carry::End, now).await?;
         entries.iter().for_each(Entry::log);

@@ -88,7 +88,7 @@ async fn what_somebody_else_may_have_made_ends_with_the_account_taken_back(house
 
     made(house, &ada, "two", 2).await;
     identity.reset_factors(&ada.id, house.now()).await.unwrap();
-    house.mail().await;
+    assert!(house.mail().await.text.contains("The administrator ended the access tokens"));
     assert!(!lives(house, 2).await);
     house.drained().await;
 
@@ -108,9 +108,18 @@ async fn what_somebody_else_may_have_made_ends_with_the_account_taken_back(house
     let undo = token(&house.mail().await);
     made(house, &ada, "four", 4).await;
     identity.undo_email_change(&undo, house.now()).await.unwrap();
-    house.mail().await;
+    assert!(house.mail().await.html.contains("your access tokens"));
     assert!(!lives(house, 4).await);
     assert!(identity.tokens(&ada.id, house.now()).await.unwrap().is_empty());
+    house.drained().await;
+
+    made(house, &ada, "five", 5).await;
+    house.later(31 * DAY);
+    identity.set_password(&ada.id, &OTHER_PASSWORD.into(), house.now()).await.unwrap();
+    assert!(!house.mail().await.text.contains("access token"), "what had run out is no news");
+    let trail = identity.activity(&ada.id, None, 50).await.unwrap();
+    let ended = trail.iter().filter(|entry| entry.event == Some(Event::TokensEnded));
+    assert_eq!(ended.count(), 4, "one entry for each way back: {trail:?}");
 }
 
 async fn other_changes_leave_tokens_alone(house: &House) {
@@ -125,7 +134,7 @@ async fn other_changes_leave_tokens_alone(house: &House) {
         .change_password(proof, OTHER_PASSWORD.into(), OTHER_PASSWORD.into(), Some("sid"), now)
         .await
         .unwrap();
-    assert!(!house.mail().await.text.contains("access tokens"));
+    assert!(house.mail().await.text.contains("1 access token still works"));
     let Worth::Live(live) = house.identity.token_worth(&[7; 32], now).await.unwrap() else { panic!("dead") };
     assert_eq!(live.1.groups, ["night"]);
 }

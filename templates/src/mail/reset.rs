@@ -52,7 +52,7 @@ impl ResetLink<'_> {
                     if tokens { " and your access tokens" } else { "" },
                     revoked(invitations)
                 ),
-                "After that, \u{201c}Forgot password?\u{201d} on the sign-in page sends another one.",
+                "If this wasn't you, tell your administrator: somebody else reads your mails.",
             ),
         };
         Letter {

@@ -73,7 +73,7 @@ impl TokensEnded<'_> {
                 exact(self.at)
             )],
             link: ("Make new ones", self.tokens),
-            after: vec!["If you don't know why, ask your administrator.".to_owned()],
+            after: vec!["If this wasn't you who asked for it, ask your administrator why.".to_owned()],
         }
         .body()
     }

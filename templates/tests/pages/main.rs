@@ -286,7 +286,7 @@ fn both_parts_of_a_mail_say_the_same() {
         assert!(told != to_operator, "{}", mail.subject);
         assert!(mail.text.contains("https://login.example/"), "{}", mail.text);
         // A list at the end has a link of its own.
-        let links = if mail.text.contains("\n- ") { 3 } else { 2 };
+        let links = if mail.text.contains("\n- ") || mail.text.contains("still work") { 3 } else { 2 };
         assert!(mail.html.matches("href=\"https://login.example/").count() == links, "{}", mail.subject);
         assert!(!mail.html.contains("<img") && !mail.html.contains("url("), "nothing is fetched");
         assert!(mail.text.lines().all(|line| line.chars().count() <= 78), "{}", mail.text);
