@@ -1,7 +1,7 @@
 //! SCENARIOS 17, 18, 20: enabling and disabling the second factor.
 
 use crate::{
-    authenticator, passkeys,
+    authenticator, passkeys, push,
     second_factor::{LOCAL, NUMBER, answer, stage, stage_with},
     support::{
         client::Browser,
@@ -111,8 +111,12 @@ async fn a_way_that_is_not_offered_is_refused_beside_its_field() {
 }
 
 #[tokio::test]
-async fn adding_or_removing_an_app_or_a_passkey_ends_the_other_sessions() {
-    let stage = stage_with(|setup| setup.moved_clock = true).await;
+async fn adding_or_removing_any_factor_ends_the_other_sessions() {
+    let stage = stage_with(|setup| {
+        setup.moved_clock = true;
+        setup.verify += "push = true\n";
+    })
+    .await;
     let over = async |other: &mut Browser, what: &str| {
         assert_eq!(other.api("/.auth/me").await.status, 401, "{what} leaves the other session");
         other.get("/").await.expect(303);
@@ -144,6 +148,14 @@ async fn adding_or_removing_an_app_or_a_passkey_ends_the_other_sessions() {
     let mut key = Key::new(&stage.program.origin());
     passkeys::add(&mut browser, &mut key, "Yubi").await.expect(303);
     over(&mut other, "adding a passkey").await;
+
+    let mut other = elsewhere().await;
+    push::add(&stage, &mut browser).await;
+    over(&mut other, "adding a phone that approves").await;
+
+    let mut other = elsewhere().await;
+    remove(&mut browser, "Pixel 9").await;
+    over(&mut other, "removing that phone").await;
 
     let mut other = elsewhere().await;
     remove(&mut browser, "Yubi").await;

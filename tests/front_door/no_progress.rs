@@ -43,7 +43,7 @@ async fn nothing_comes_of(browser: &mut Browser, action: &str, fields: &[(&str, 
 async fn seen(browser: &Browser) -> (String, String, String) {
     let mut browser = browser.clone();
     let list = browser.get(SECURITY).await.expect(200).words();
-    let profile = browser.get("/.auth/profile").await.expect(200).words();
+    let profile = html::lasting_words(&browser.get("/.auth/profile").await.expect(200).text());
     let me = browser.api("/.auth/me").await.json();
     (list, profile, format!("{} {}", me["email"], me["amr"]))
 }

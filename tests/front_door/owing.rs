@@ -7,6 +7,7 @@ use crate::{
     authenticator::{self, recover, recovery_codes, wait},
     invitations::button_of,
     passkeys::{second_step, with_passkey},
+    push,
     second_factor::{LOCAL, NUMBER, answer, stage, stage_with},
     support::{
         client::{Browser, Reply},
@@ -47,8 +48,8 @@ const PAGES: &[&str] = &[
 /// What an account is, and what there is of others, as an administrator sees it.
 async fn seen(browser: &mut Browser) -> Vec<String> {
     let mut seen = Vec::new();
-    for page in ["second-factor", "profile", "profile/edit", "tokens", "admin/people", "admin/invitations"] {
-        seen.push(browser.get(&format!("/.auth/{page}")).await.expect(200).words());
+    for page in ["second-factor", "profile", "tokens", "admin/people", "admin/invitations"] {
+        seen.push(html::lasting_words(&browser.get(&format!("/.auth/{page}")).await.expect(200).text()));
     }
     seen.push(browser.api("/.auth/me").await.json()["email"].to_string());
     seen
@@ -188,4 +189,13 @@ async fn who_owes_a_factor_gets_nowhere_with_empty_forms() {
     let mut browser = by_key.owing().await;
     nothing_goes_on(&mut browser).await;
     second_step(&mut browser, &key).await.expect(303);
+
+    // An approval: pressing the button is no more than asking whether it came.
+    let by_phone = stage_with(|setup| setup.verify += "push = true\n").await;
+    push::add(&by_phone, &mut by_phone.signed_in().await).await;
+    let mut browser = by_phone.owing().await;
+    nothing_goes_on(&mut browser).await;
+    by_phone.twilio.approve(&push::asked(&by_phone));
+    push::approved(&mut browser).await.expect(303);
+    assert!(browser.session_cookie().is_some());
 }

@@ -46,7 +46,7 @@ fn token(page: &Reply) -> String {
 }
 
 /// Adds a telephone to whoever is signed in there.
-async fn add(stage: &Stage, browser: &mut Browser) -> String {
+pub async fn add(stage: &Stage, browser: &mut Browser) -> String {
     let page = browser.get(PAGE).await.expect(200);
     let factor = stage.twilio.install(&token(&page), "Pixel 9", true);
     let done = browser.submit(PAGE, PAGE, &[]).await.expect(303);
@@ -63,12 +63,12 @@ async fn enrolled(change: impl FnOnce(&mut Setup)) -> (Stage, Browser) {
 }
 
 /// The last question that went out.
-fn asked(stage: &Stage) -> String {
+pub fn asked(stage: &Stage) -> String {
     stage.twilio.challenges().pop().expect("a question")
 }
 
 /// "I approved it". Nothing is asserted.
-async fn approved(browser: &mut Browser) -> Reply {
+pub async fn approved(browser: &mut Browser) -> Reply {
     browser.submit(VERIFY, VERIFY, &[]).await
 }
 

@@ -73,6 +73,18 @@ pub fn words(page: &str) -> String {
     unescape(&text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// The words of a page without how long ago things were: what two looks at the same thing have in common.
+pub fn lasting_words(page: &str) -> String {
+    let mut kept = String::new();
+    for (at, part) in page.split("<time").enumerate() {
+        let ago = at > 0 && part.split('>').next().is_some_and(|tag| tag.contains("data-show=\"ago\""));
+        let part = if ago { part.split_once("</time>").map_or("", |(_, rest)| rest) } else { part };
+        kept.push_str(if at > 0 && !ago { "<time" } else { "" });
+        kept.push_str(part);
+    }
+    words(&kept)
+}
+
 fn unescape(text: &str) -> String {
     text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#39;", "'").replace("&amp;", "&")
 }
