@@ -45,5 +45,5 @@ fn one<'f>(fields: &'f HeaderMap, name: &HeaderName) -> Option<&'f [u8]> {
 }
 
 const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-static METHODS: [HeaderName; 2] =
+const METHODS: [HeaderName; 2] =
     [HeaderName::from_static("x-forwarded-method"), HeaderName::from_static("x-original-method")];
