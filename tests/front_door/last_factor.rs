@@ -30,7 +30,7 @@ async fn disable(browser: &mut Browser) -> Reply {
 async fn stays_on(browser: &mut Browser) {
     let page = browser.get(DISABLE).await.expect(200);
     assert!(page.words().contains(STAYS), "{}", page.words());
-    assert!(page.words().contains("stays on until there is another one."), "{}", page.words());
+    assert!(page.words().contains("can't be removed until there is another one."), "{}", page.words());
     assert!(!html::has_control(&page.text(), "password"), "there is nothing to press");
     let reply = disable(browser).await.expect(403);
     assert!(reply.words().contains(STAYS), "{}", reply.words());

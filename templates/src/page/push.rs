@@ -31,7 +31,7 @@ impl EnrolPush<'_> {
         frame.page(
             &Sheet::new(title, self.alert.is_some()).within(Section::Security),
             &html! {
-                h1 { (title) }
+                h1 { "Approve " span.whole { "sign-ins" } " on your phone" }
                 (notice(self.notice))
                 (form::above(self.alert.map(|alert| alert.without_codes(true)), &[]))
                 @if let Some(token) = self.token {

@@ -62,8 +62,8 @@ pub(crate) fn still_on(frame: &Frame<'_>, factors: &[FactorLine<'_>]) -> Markup 
             div.box {
                 p { "Your password is new, but what else signs you in is as it was:" }
                 ul { @for line in factors { li { (line.words()) ", added " (time::day(line.since)) } } }
-                p { "If you don't know one, remove it: "
-                    a href=(frame.to("second-factor")) { "go to Security" } "." }
+                p { "If you don't know one, remove it." }
+                a href=(frame.to("second-factor")) { "Go to Security" }
             }
         }
     }
@@ -118,7 +118,7 @@ impl SecondFactor<'_> {
                     @if self.passkeys { a.button.primary[none] href=(frame.to("second-factor/passkey")) { "Add a passkey" } }
                     @if app { a.button.primary[none && !self.passkeys] href=(frame.to("second-factor/app")) { "Add an authenticator app" } }
                     @if push { a.button.primary[none && !app && !self.passkeys] href=(frame.to("second-factor/push")) { "Approve on your phone" } }
-                    @if codes { a.button.primary[none && !app && !push && !self.passkeys] href=(frame.to("second-factor/phone")) { "Get codes by phone or e-mail" } }
+                    @if codes { a.button.primary[none && !app && !push && !self.passkeys] href=(frame.to("second-factor/phone")) { span { "Get codes by phone or " span.whole { "e-mail" } } } }
                 }
             } @else if none {
                 p.hint { "It can't be enabled on this site yet. Ask your administrator." }
@@ -421,7 +421,7 @@ impl DisableFactor<'_> {
                 h1 { "Disable " span.whole { "two-factor" } " authentication" }
                 @if self.last && self.demanded {
                     (form::above(Some(Alert::FactorDemanded), &[]))
-                    p { (self.factor.words()) " stays on until there is another one." }
+                    p { (self.factor.words()) " can't be removed until there is another one." }
                     p.links { a href=(frame.to("second-factor")) { "Back to Security" } }
                 } @else {
                 p { (self.factor.words())
