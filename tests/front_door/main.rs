@@ -44,6 +44,7 @@ mod pace;
 mod passkeys;
 mod passwords;
 mod people;
+mod pictures;
 mod profile;
 mod protocols;
 mod provider;

@@ -96,6 +96,12 @@ impl Window {
         control.click().await.unwrap();
     }
 
+    /// Opens what hides behind those words.
+    pub async fn unfold(&self, words: &str) {
+        let path = format!("//summary[contains(normalize-space(.), \"{words}\")]");
+        self.driver.find(By::XPath(path)).await.unwrap().click().await.unwrap();
+    }
+
     /// What a person reads on the page.
     pub async fn words(&self) -> String {
         self.driver.find(By::Tag("body")).await.unwrap().text().await.unwrap()
