@@ -12,6 +12,7 @@ mod revocation;
 mod signin_storm;
 mod signin_timing;
 mod start;
+mod taking_away;
 
 use super::{Bench, report::Section};
 use crate::Failure;
@@ -48,6 +49,11 @@ pub(super) const ROWS: &[Row] = &[
         name: "revocation",
         what: "Sign-out at one node, refusal at another, through Redis",
         measure: revocation::measure,
+    },
+    Row {
+        name: "taking-away",
+        what: "A person disabled, or a group taken away, by the command line beside the server",
+        measure: taking_away::measure,
     },
     Row { name: "lookup", what: "Session lookups in Redis: warm, cold, among a million", measure: lookup::measure },
 ];

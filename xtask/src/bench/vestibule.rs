@@ -24,12 +24,14 @@ pub(super) struct Wanted {
     portal: u16,
     upstream: u16,
     store: String,
+    /// The end of the configuration.
+    more: &'static str,
 }
 
 impl Wanted {
     pub(super) fn embedded(name: &'static str, folder: &'static str, upstream: u16) -> Self {
         // Ports are settled when it starts.
-        Self { name, folder, plain: 0, secure: 0, portal: 0, upstream, store: "embedded".into() }
+        Self { name, folder, plain: 0, secure: 0, portal: 0, upstream, store: "embedded".into(), more: "" }
     }
 
     pub(super) fn with_redis(name: &'static str, folder: &'static str, upstream: u16, redis: &Redis) -> Self {
@@ -39,6 +41,11 @@ impl Wanted {
     /// One more node of the portal on that port.
     pub(super) fn beside(self, portal: u16) -> Self {
         Self { portal, ..self }
+    }
+
+    /// With more at the end of the configuration: rules of the site, or sections not there yet.
+    pub(super) fn and(self, more: &'static str) -> Self {
+        Self { more, ..self }
     }
 
     fn toml(&self, bench: &Bench) -> String {
@@ -61,7 +68,7 @@ upstream = \"http://127.0.0.1:{upstream}\"
 store = {store:?}
 [secrets]
 current = \"the same for every node of this benchmark\"
-",
+{more}",
             data = file(self.folder),
             cert = file("cert.pem"),
             key = file("key.pem"),
@@ -70,6 +77,7 @@ current = \"the same for every node of this benchmark\"
             portal = self.portal,
             upstream = self.upstream,
             store = self.store,
+            more = self.more,
         )
     }
 }
@@ -120,6 +128,13 @@ impl Node {
     /// Adds one more person.
     pub(super) fn add(&self, bench: &Bench, username: &str) -> Result<(), Failure> {
         add(bench, &self.config, username)
+    }
+
+    /// Runs a command of the program beside it, to its end.
+    pub(super) fn command(&self, bench: &Bench, words: &[&str]) -> Result<(), Failure> {
+        let config = ["--config".as_ref(), self.config.as_os_str()];
+        let words = config.into_iter().chain(words.iter().map(|word| std::ffi::OsStr::new(*word)));
+        bench.stage.run(Core::Load, &bench.program, words).map(drop)
     }
 
     /// [`PASSWORD`] hashed as the settings say.
