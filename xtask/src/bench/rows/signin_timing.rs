@@ -1,5 +1,8 @@
 //! How long a refused sign-in takes, by what stands behind the name: nobody, an account of ours, one with the hash of another
-//! system, a disabled one, one with a second factor. Whoever measures it from outside must not learn which it is.
+//! system, a disabled one, one with a second factor. Whoever measures it from outside must not learn which it is;
+//! nor from the pages that take an address.
+
+mod addresses;
 
 use std::time::{Duration, Instant};
 
@@ -33,7 +36,7 @@ enum Shape {
 
 pub(super) fn measure(bench: &Bench) -> Result<Section, Failure> {
     let upstream = Upstream::start(bench)?;
-    let node = Node::start(bench, &Wanted::embedded(EMBEDDED, FOLDER, upstream.port))?;
+    let node = Node::start(bench, &Wanted::embedded(EMBEDDED, FOLDER, upstream.port).and(OPEN))?;
     let rounds = bench.options.sized(40, 3);
     // One round beforehand does not count: from the dearest hash met, failures are topped up to it.
     import(bench, &node, rounds + 1)?;
@@ -66,7 +69,7 @@ pub(super) fn measure(bench: &Bench) -> Result<Section, Failure> {
         }
     }
     let (percent, name) = farthest;
-    let verdicts = vec![Verdict {
+    let mut verdicts = vec![Verdict {
         what: "refused sign-ins, median, farthest from an unknown name's".into(),
         figure: format!("{percent:.1} % ({name}); {nobody:.1} ms"),
         value: percent,
@@ -74,6 +77,11 @@ pub(super) fn measure(bench: &Bench) -> Result<Section, Failure> {
         aim: Goal::AtMost(5.0),
         failed,
     }];
+    let plain = KINDS.iter().find(|kind| kind.shape == Shape::Plain);
+    let known = |number| plain.map_or_else(String::new, |kind| format!("{}@example.com", kind.person(number)));
+    let (more, rows) = addresses::measure(&node, rounds, &mut visits, known)?;
+    verdicts.extend(more);
+    table.rows.extend(rows);
     let note = format!("One at a time, {rounds} of each kind in turn, each name once and from a network of its own.");
     Ok(Section { verdicts, table, note })
 }
@@ -157,6 +165,8 @@ fn address(visits: &mut usize) -> String {
 }
 
 const FOLDER: &str = "timing";
+/// Anybody may register, and proves the address first: only then it must not show whether it is taken.
+const OPEN: &str = "[accounts]\nregistration = \"open\"\nconfirm_email = true\n";
 
 /// Nobody first: the others are held against it. The hashes were made by the systems named, of a password that is not tried.
 const KINDS: &[Kind] = &[
