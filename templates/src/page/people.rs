@@ -71,7 +71,9 @@ impl PersonLine<'_> {
                             " · " a href=(frame.to(&format!("admin/people?decline={}", form::query_value(self.id)))) { "Decline" (of_whom) }
                         }
                     }
-                    " · " a href=(frame.to(&format!("admin/people?groups={}", form::query_value(self.id)))) { "Groups" (of_whom) }
+                    @if !matches!(self.standing, Standing::Waiting(_)) {
+                        " · " a href=(frame.to(&format!("admin/people?groups={}", form::query_value(self.id)))) { "Groups" (of_whom) }
+                    }
                 }
             }
         }

@@ -294,7 +294,7 @@ fn administrators(t: Texts<'_>) -> Vec<(&'static str, Markup)> {
             People { lines: &[], waiting: 0, more: None, notice: None, alert: Some(Alert::Say(t.error)), ..people }
                 .render(),
         ),
-        ("people-waiting", People { lines: &[waiting, waiting], only_waiting: true, ..people }.render()),
+        ("people-waiting", People { lines: &[whole; People::A_PAGE], only_waiting: true, ..people }.render()),
         (
             "decline-all",
             DeclinePeople {
