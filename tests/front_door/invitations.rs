@@ -6,7 +6,7 @@ use crate::support::{
     client::{Browser, Reply, encode, navigation},
     html,
     mailbox::Mailbox,
-    people::PASSWORD,
+    people::{OTHER_PASSWORD, PASSWORD},
     program::{Program, Setup},
     services,
     upstream::Upstream,
@@ -250,6 +250,26 @@ async fn what_an_ended_administrator_left_behind_opens_nothing() {
     program.add_person("other", PASSWORD, true);
     program.run(&["user", "groups", "boss", "--none"], "");
     Browser::new(&program).get(&link).await.expect(410);
+}
+
+#[tokio::test]
+async fn what_a_thief_invited_with_an_administrators_session_ends_with_the_reset_by_mail() {
+    let (mailbox, _upstream, program, mut boss) = stage("invite").await;
+    let link = invite(&mut boss, "", "admin").await;
+    let told = mailbox.wait_for("boss@example.com", "A new invitation to").await;
+    assert!(told.text.contains("whoever has the link") && told.text.contains("admin"), "{}", told.text);
+    assert!(told.text.contains("If this wasn't you") && told.link().ends_with("/.auth/admin/invitations"));
+    Browser::new(&program).get(&link).await.expect(200);
+    let forgot = "/.auth/password/forgot";
+    Browser::new(&program).submit(forgot, forgot, &[("email", "boss@example.com")]).await;
+    let reset = path_of(&mailbox.wait_for("boss@example.com", "Choose a new password").await.link());
+    let (_, token) = reset.split_once("token=").unwrap();
+    let fields = [("token", token), ("password", OTHER_PASSWORD), ("password_confirm", OTHER_PASSWORD)];
+    Browser::new(&program).submit(&reset, "/.auth/password/reset", &fields).await.expect(303);
+    Browser::new(&program).get(&link).await.expect(410);
+    let told = mailbox.wait_for("boss@example.com", "was changed").await;
+    assert!(told.text.contains("are revoked"), "{}", told.text);
+    boss.get(INVITATIONS).await.expect(303);
 }
 
 #[tokio::test]
