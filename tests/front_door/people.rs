@@ -257,7 +257,7 @@ async fn taking_a_group_away_in_the_portal_closes_what_it_opened_sockets_too() {
         ada.get("/").await.expect(200);
         assert_eq!(ada.api("/.auth/me").await.json()["groups"], serde_json::json!(["wiki"]));
         let output = program.output();
-        let line = output.lines().filter(|line| line.contains("event=\"groups-set\"")).next_back().unwrap_or_default();
+        let line = output.lines().rfind(|line| line.contains("event=\"groups-set\"")).unwrap_or_default();
         assert!(line.contains("actor=\"administrator\"") && line.contains("detail=\"wiki\""), "{line}");
     }
 }
