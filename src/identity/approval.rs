@@ -184,7 +184,7 @@ const MOST_TOLD: i64 = 20;
 const WAITS: Duration = Duration::from_hours(14 * 24);
 /// How many end at one look.
 const AT_ONCE: i64 = 100;
-/// Why a registration ended by itself.
+/// Why a registration made room.
 const ADDRESS_PROVED: &str = "address-proved-by-another";
 /// Why a registration ended by itself.
 const NOBODY_DECIDED: &str = "nobody-decided";

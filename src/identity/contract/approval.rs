@@ -273,6 +273,11 @@ async fn who_waits_for_a_fortnight_is_gone_and_their_name_is_free_again(house: &
     let let_in = waiting(&identity, house, "eve").await;
     identity.enable(&let_in.id, house.now()).await.unwrap();
     house.mail_to("eve@example.org").await;
+    // Let in by an older version, and disabled again.
+    let seen = waiting(&identity, house, "seen").await;
+    let mut tx = house.db.write().await.unwrap();
+    run!(tx, sqlx::query("UPDATE accounts SET last_seen_at = 1 WHERE username = 'seen'")).unwrap();
+    tx.commit().await.unwrap();
     let almost = house.later(Duration::from_hours(14 * 24) - Duration::from_millis(1));
     identity.expire_waiting(almost).await.unwrap();
     assert_eq!(identity.account(&ada.id).await.unwrap().unwrap().waiting_since, ada.waiting_since);
@@ -284,7 +289,7 @@ async fn who_waits_for_a_fortnight_is_gone_and_their_name_is_free_again(house: &
     for gone in [&ada, &bob] {
         assert!(identity.account(&gone.id).await.unwrap().is_none());
     }
-    for kept in [&let_in, &late] {
+    for kept in [&let_in, &late, &seen] {
         assert!(identity.account(&kept.id).await.unwrap().is_some());
     }
     // Only who proved to read a mailbox is told there.

@@ -225,7 +225,9 @@ const COUNT_OPEN: &str = "SELECT COUNT(*) FROM invitations JOIN accounts ON acco
     AND EXISTS (SELECT 1 FROM account_groups WHERE account = invitations.made_by AND group_name = $2)";
 // Enabled by an older version, it waits no more.
 const COUNT_WAITING: &str = "SELECT COUNT(*) FROM accounts WHERE waiting_since IS NOT NULL AND disabled";
-const OVERDUE: &str = "SELECT id FROM accounts WHERE waiting_since <= $1 AND disabled ORDER BY waiting_since LIMIT $2";
+// Whom an older version let in and disabled again looks like one who waits: they are nobody's to delete.
+const OVERDUE: &str = "SELECT id FROM accounts WHERE waiting_since <= $1 AND disabled AND last_seen_at IS NULL
+    ORDER BY waiting_since LIMIT $2";
 const SQUATTER: &str = "SELECT id FROM accounts WHERE email_key = $1 AND NOT email_confirmed AND disabled
     AND waiting_since IS NOT NULL AND last_seen_at IS NULL";
 const UNTOLD: &str = "SELECT value FROM counters WHERE name = 'waiting-untold'";
