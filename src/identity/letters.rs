@@ -71,14 +71,17 @@ impl Identity {
         self.tell(account, body.body());
     }
 
-    /// After the operator ended all access tokens, and nothing else of the account.
-    pub(super) fn tell_tokens_ended(&self, account: &Account, now: UnixMillis) {
+    /// After the operator ended all access tokens and invitations, and nothing else of the account.
+    pub(super) fn tell_ended(&self, account: &Account, ended: Ended, now: UnixMillis) {
         let settings = &self.inner.settings;
         let body = words::TokensEnded {
             site_name: &settings.portal.name,
             first_name: account.greeted(),
+            any: ended.tokens,
+            invitations: ended.invitations,
             at: now.0,
             tokens: &settings.link("tokens"),
+            profile: &settings.link("profile"),
         };
         self.tell(account, body.body());
     }

@@ -11,7 +11,7 @@ use super::{
     account::{Account, AccountId},
     fields::{self, Faults},
     ledger::{Carry, Registration, Sought},
-    letters::Outlived,
+    letters::{Ended, Outlived},
     names::{Email, Identifier, Username, canonical_identifier},
     outbox::RowId,
     register::{NAME_TAKEN, blank},
@@ -213,8 +213,8 @@ impl Identity {
         }
         if !before.factors.is_empty() {
             self.tell_factor_off(&owner, ended, now);
-        } else if ended.tokens {
-            self.tell_tokens_ended(&owner, now);
+        } else if ended != Ended::default() {
+            self.tell_ended(&owner, ended, now);
         }
         Ok(row)
     }

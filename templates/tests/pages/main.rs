@@ -389,7 +389,18 @@ fn mails(site_name: &str) -> Vec<templates::MailBody> {
         }
         .body(),
         mail::TokenMade { site_name, first_name, name: "backup", at: NOW, expires: NOW, tokens: link }.body(),
-        mail::TokensEnded { site_name, first_name, at: NOW, tokens: link }.body(),
+        mail::TokensEnded { site_name, first_name, any: true, invitations: true, at: NOW, tokens: link, profile: link }
+            .body(),
+        mail::TokensEnded {
+            site_name,
+            first_name,
+            any: false,
+            invitations: true,
+            at: NOW,
+            tokens: "https://login.example/tokens",
+            profile: link,
+        }
+        .body(),
         mail::FactorOn {
             site_name,
             first_name,
