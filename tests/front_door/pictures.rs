@@ -167,6 +167,7 @@ async fn pages_of_administrators_and_of_those_they_let_in_look_right() {
     window.pictures("invitations").await;
     window.open_page(&format!("{origin}/.auth/logout")).await;
     window.press("Sign out").await;
+    window.sees("You are signed out.").await;
     window.open_page(&link).await;
     window.sees("You are invited.").await;
     window.pictures("register-invited").await;
