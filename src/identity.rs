@@ -3,10 +3,10 @@
 //! [`Identity`] is the one door. The portal and the command line ask it; it answers in types that say whose
 //! fault a refusal is. Answers never tell whether an account exists.
 //!
-//! Its methods stand where their subject is: `sign_in`, `register`, `invitation`, `approval`, `address`, `address_change`, `setup`, `reset`,
-//! `profile`, `second_factor`, `access_token`, `people` and `import` (the command line), `administration` (the portal's administrators),
-//! `outbox`, `trail`. SQL is in `ledger` only. OWASP Authentication,
-//! Password Storage and Forgot Password Cheat Sheets; NIST SP 800-63B-4.
+//! Its methods stand where their subject is: `sign_in`, `register`, `invitation`, `approval`, `address`, `address_change`,
+//! `setup`, `reset`, `profile`, `second_factor`, `access_token`, `people` and `import` (the command line), `administration`
+//! (the portal's administrators), `outbox`, `trail`. SQL is in `ledger` only. OWASP Authentication, Password Storage and
+//! Forgot Password Cheat Sheets; NIST SP 800-63B-4.
 
 pub mod access_token;
 pub mod account;

@@ -4,9 +4,10 @@
 //! and unreachable are three answers. OWASP Session Management Cheat Sheet; NIST SP 800-63B-4 §5.
 //!
 //! [`Sessions`] is the one door: `resume` reads (`resume.rs`), `start`, `rotate`, `end` change (`change.rs`), `list` and
-//! `end_of` are for their owner (`list.rs`), `ended` lets tunnels end with their session (`watch.rs`), `resume_token` honours access tokens (`token.rs`), flow cookies and form tokens guard forms (`flow.rs`), and
-//! `outbox.rs` carries account changes here. Every question to the store runs in a task of its own on the service
-//! runtime, so that a client that goes away breaks nothing off.
+//! `end_of` are for their owner (`list.rs`), `ended` lets tunnels end with their session (`watch.rs`), `resume_token` honours
+//! access tokens (`token.rs`), flow cookies and form tokens guard forms (`flow.rs`), and `outbox.rs` carries account changes
+//! here. Every question to the store runs in a task of its own on the service runtime, so that a client that goes away breaks
+//! nothing off.
 
 mod activity;
 mod change;

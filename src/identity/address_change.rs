@@ -116,7 +116,8 @@ impl Identity {
     }
 
     /// Redeems such a link: the account has its old address again, later changes and their links are worth nothing, every
-    /// session, the password, recovery codes, access tokens, unused invitations and factors not older than a week before the change end, and a link to a new password goes to the old address. Signs nobody in.
+    /// session, the password, recovery codes, access tokens, unused invitations and factors not older than a week before the
+    /// change end, and a link to a new password goes to the old address. Signs nobody in.
     ///
     /// # Errors
     /// [`Refusal::DeadLink`], [`Refusal::Store`].

@@ -1,6 +1,7 @@
 //! A forgotten password: a link by mail, ten minutes, once. OWASP Forgot Password Cheat Sheet.
 //!
-//! A reset sets the password and ends every session, access token and unused invitation of theirs; it never signs in and never touches the second factor.
+//! A reset sets the password and ends every session, access token and unused invitation of theirs; it never signs in and never
+//! touches the second factor.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! `me`: who is signed in, or whose token it is, for scripts of the sites (OpenID Connect's names for claims). Times are seconds (`NumericDate`).
+//! `me`: who is signed in, or whose token it is, for scripts of the sites (OpenID Connect's names for claims). Times are
+//! seconds (`NumericDate`).
 
 use http::StatusCode;
 use serde::Serialize;

@@ -73,8 +73,9 @@ impl Errand {
         self.subject.live().is_some()
     }
 
-    /// A WebSocket carries the cookie wherever the page that opened it came from, and no CORS stands in the way: only pages
-    /// of this authority may open one with a session (OWASP ASVS 5.0, 4.4.2). So does a token that a browser keeps as a password. Programs send no `Origin`.
+    /// A WebSocket carries the cookie, or a token that the browser keeps as a password, wherever the page that opened it came
+    /// from, and no CORS stands in the way: only pages of this authority may open one with a session (OWASP ASVS 5.0, 4.4.2).
+    /// Programs send no `Origin`.
     pub fn same_origin(&self) -> Result<(), ProxyError> {
         let Some(origin) = self.view.fetch.origin.as_deref().filter(|_| self.upgrade.is_some() && self.signed_in())
         else {

@@ -1,7 +1,8 @@
 //! The Redis store: `s:` records, `t:` activity, `a:` a set per account, `f:` what waits in flows, `g:` fences.
 //!
 //! Whatever Redis answers instead of what was asked (`OOM`, `READONLY`, `LOADING`, `NOPERM`) is *unreachable*, never
-//! *absent*. How the server is found and spoken to: `storage::redis`; how it tells of changes: `redis/ear.rs`. Needs Redis 6. In a Cluster all keys carry one hash tag, since the scripts touch several at once.
+//! *absent*. How the server is found and spoken to: `storage::redis`; how it tells of changes: `redis/ear.rs`. Needs Redis 6.
+//! In a Cluster all keys carry one hash tag, since the scripts touch several at once.
 
 mod ear;
 

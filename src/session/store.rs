@@ -78,8 +78,8 @@ pub(crate) trait SessionStore {
     fn read_many(&self, keys: &[Key]) -> impl Future<Output = Result<Vec<Option<Stored>>, Unreachable>> + Send;
     /// All sessions of an account.
     fn of_account(&self, account: &AccountId) -> impl Future<Output = Result<Vec<(Key, Stored)>, Unreachable>> + Send;
-    /// Keeps a new session (or anew what an access token stands for) and drops `replaces` in the same step; false when the account's fence stands above the
-    /// generation it was proved in.
+    /// Keeps a new session (or anew what an access token stands for) and drops `replaces` in the same step; false when the
+    /// account's fence stands above the generation it was proved in.
     fn create(
         &self,
         fresh: Fresh,

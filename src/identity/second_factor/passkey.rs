@@ -127,8 +127,8 @@ impl Identity {
         Ok(PasskeyEnrolment { account: account.id, generation: account.generation, state, options })
     }
 
-    /// Keeps the passkey that the browser made, under the first of these names that is one. Other sessions than `keep` (a `sid`) end (outbox), the owner
-    /// is mailed. `None`: it is not what was asked for, or is known already.
+    /// Keeps the passkey that the browser made, under the first of these names that is one. Other sessions than `keep` (a
+    /// `sid`) end (outbox), the owner is mailed. `None`: it is not what was asked for, or is known already.
     ///
     /// # Errors
     /// [`Refusal::Stale`] when the account changed meanwhile; [`Refusal::Store`].
