@@ -7,9 +7,10 @@ use crate::{
         PROMPTLY,
         client::Browser,
         eventually, html,
+        nodes::{Nodes, browser_at},
         people::{PASSWORD, site},
         program::{Program, Setup},
-        services::{self, Redis},
+        services::Redis,
         upstream::Upstream,
     },
 };
@@ -233,28 +234,12 @@ async fn a_long_list_has_pages() {
 
 #[tokio::test]
 async fn a_device_signed_out_on_one_node_is_out_on_the_other_within_a_second() {
-    let redis = Redis::start().await;
-    let upstream = Upstream::start().await;
-    let database = services::postgres_database().await;
-    let node = async || {
-        let mut setup = with_redis(&redis)(Setup::before(&upstream.url()));
-        setup.url = "http://localhost:1234".into();
-        setup.accounts += &format!("database = \"{database}\"\n");
-        setup.extra = "[secrets]\ncurrent = \"0123456789abcdef0123456789abcdef0123456789abcdef\"\n".into();
-        let program = setup.start().await;
-        program.ready().await;
-        program
-    };
-    let (one, two) = (node().await, node().await);
-    one.add_person("ada", PASSWORD, false);
-    let browser = async |node: &Program| {
-        let mut browser = Browser::new(node);
-        browser.authority = "localhost:1234".into();
-        browser.signed_in("ada", PASSWORD).await
-    };
-    let (mut here, mut there) = (browser(&one).await, browser(&two).await);
+    let nodes = Nodes::start(|_| ()).await;
+    let (one, two) = (&nodes.one, &nodes.two);
+    let mut here = browser_at(one).signed_in("ada", PASSWORD).await;
+    let mut there = browser_at(two).signed_in("ada", PASSWORD).await;
     there.get("/").await.expect(200);
-    let mut socket = open_socket(&two, &there, "/ws").await;
+    let mut socket = open_socket(two, &there, "/ws").await;
     let sid = other(&mut here).await;
     press(&mut here, ("session", &sid)).await;
     eventually("its end on the other node", PROMPTLY, async || {

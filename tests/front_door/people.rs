@@ -13,10 +13,10 @@ use crate::{
         PROMPTLY,
         client::{Browser, encode},
         eventually, html,
+        nodes::{Nodes, browser_at},
         people::{PASSWORD, site},
-        program::{Program, Setup},
-        services::{self, Redis},
-        upstream::Upstream,
+        program::Program,
+        services::Redis,
     },
 };
 
@@ -61,27 +61,11 @@ async fn disabling_in_the_portal_ends_sessions_and_open_sockets() {
 
 #[tokio::test]
 async fn disabling_in_the_portal_reaches_the_other_node_within_a_second() {
-    let redis = Redis::start().await;
-    let upstream = Upstream::start().await;
-    let database = services::postgres_database().await;
-    let node = async || {
-        let mut setup = with_redis(&redis)(Setup::before(&upstream.url()));
-        setup.url = "http://localhost:1234".into();
-        setup.accounts += &format!("database = \"{database}\"\n");
-        setup.extra = "[secrets]\ncurrent = \"0123456789abcdef0123456789abcdef0123456789abcdef\"\n".into();
-        let program = setup.start().await;
-        program.ready().await;
-        program
-    };
-    let (one, two) = (node().await, node().await);
-    one.add_person("ada", PASSWORD, false);
+    let nodes = Nodes::start(|_| ()).await;
+    let (one, two) = (&nodes.one, &nodes.two);
     one.add_person("boss", PASSWORD, true);
-    let on = async |program: &Program, name: &str| {
-        let mut browser = Browser::new(program);
-        browser.authority = "localhost:1234".into();
-        browser.signed_in(name, PASSWORD).await
-    };
-    let (mut boss, ada) = (on(&one, "boss").await, on(&two, "ada").await);
+    let mut boss = browser_at(one).signed_in("boss", PASSWORD).await;
+    let ada = browser_at(two).signed_in("ada", PASSWORD).await;
     ada.clone().get("/").await.expect(200);
     press(&mut boss, "disable", "ada").await.expect(303);
     eventually("the end on the other node", PROMPTLY, async || {
@@ -264,30 +248,16 @@ async fn taking_a_group_away_in_the_portal_closes_what_it_opened_sockets_too() {
 
 #[tokio::test]
 async fn taking_a_group_away_in_the_portal_reaches_the_other_node_within_a_second() {
-    let redis = Redis::start().await;
-    let upstream = Upstream::start().await;
-    let database = services::postgres_database().await;
-    let node = async || {
-        let mut setup = with_redis(&redis)(Setup::before(&upstream.url()));
-        setup.url = "http://localhost:1234".into();
-        setup.sites += "[[site.rule]]\npath = \"/ws\"\nallow = \"signed-in\"\ngroups = [\"staff\"]\n";
-        setup.accounts += &format!("database = \"{database}\"\n");
-        setup.extra = "[secrets]\ncurrent = \"0123456789abcdef0123456789abcdef0123456789abcdef\"\n".into();
-        let program = setup.start().await;
-        program.ready().await;
-        program
-    };
-    let (one, two) = (node().await, node().await);
-    one.add_person("ada", PASSWORD, false);
+    let nodes = Nodes::start(|setup| {
+        setup.sites += "[[site.rule]]\npath = \"/ws\"\nallow = \"signed-in\"\ngroups = [\"staff\"]\n"
+    })
+    .await;
+    let (one, two) = (&nodes.one, &nodes.two);
     one.add_person("boss", PASSWORD, true);
     one.run(&["user", "groups", "ada", "staff"], "");
-    let on = async |program: &Program, name: &str| {
-        let mut browser = Browser::new(program);
-        browser.authority = "localhost:1234".into();
-        browser.signed_in(name, PASSWORD).await
-    };
-    let (mut boss, ada) = (on(&one, "boss").await, on(&two, "ada").await);
-    let mut socket = open_socket(&two, &ada, "/ws").await;
+    let mut boss = browser_at(one).signed_in("boss", PASSWORD).await;
+    let ada = browser_at(two).signed_in("ada", PASSWORD).await;
+    let mut socket = open_socket(two, &ada, "/ws").await;
     set_groups(&mut boss, "ada", "").await.expect(303);
     eventually("the 403 on the other node", PROMPTLY, async || {
         (ada.clone().get("/ws").await.status == 403).then_some(())

@@ -13,11 +13,11 @@ use crate::{
     support::{
         PROMPTLY,
         client::Browser,
+        nodes::{Nodes, browser_at},
         people::{PASSWORD, cookie_line, site},
-        program::{Program, Setup},
+        program::Program,
         raw,
-        services::{self, Redis},
-        upstream::Upstream,
+        services::Redis,
     },
     wires::tunnel,
 };
@@ -93,27 +93,14 @@ async fn losing_the_group_that_opened_it_ends_a_socket() {
 
 #[tokio::test]
 async fn signing_out_on_one_node_ends_sockets_on_the_other() {
-    let redis = Redis::start().await;
-    let upstream = Upstream::start().await;
-    let database = services::postgres_database().await;
-    let node = async || {
-        let mut setup = with_redis(&redis)(Setup::before(&upstream.url()));
-        setup.url = "http://localhost:1234".into();
-        setup.accounts += &format!("database = \"{database}\"\n");
-        setup.extra = "[secrets]\ncurrent = \"0123456789abcdef0123456789abcdef0123456789abcdef\"\n".into();
-        let program = setup.start().await;
-        program.ready().await;
-        program
-    };
-    let (one, two) = (node().await, node().await);
-    one.add_person("ada", PASSWORD, false);
-    let mut browser = Browser::new(&one);
-    browser.authority = "localhost:1234".into();
+    let nodes = Nodes::start(|_| ()).await;
+    let (one, two) = (&nodes.one, &nodes.two);
+    let mut browser = browser_at(one);
     browser.sign_in("ada", PASSWORD).await.expect(303);
     let mut on_two = browser.clone();
     on_two.address = two.http;
-    let mut socket = open_socket(&two, &on_two, "/ws").await;
-    let mut stream = open_stream(&two, &on_two).await;
+    let mut socket = open_socket(two, &on_two, "/ws").await;
+    let mut stream = open_stream(two, &on_two).await;
     browser.submit("/.auth/logout", "/.auth/logout", &[]).await.expect(303);
     ends("the socket", &mut socket, SECOND).await;
     ends("the stream", &mut stream, SECOND).await;

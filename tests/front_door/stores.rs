@@ -8,10 +8,9 @@ use crate::{
         PROMPTLY,
         client::Browser,
         eventually,
+        nodes::{Nodes, browser_at},
         people::{PASSWORD, site},
-        program::Setup,
-        services::{self, Redis},
-        upstream::Upstream,
+        services::Redis,
     },
 };
 
@@ -100,22 +99,9 @@ async fn a_client_that_leaves_during_the_lookup_deletes_nothing() {
 
 #[tokio::test]
 async fn two_nodes_share_sessions_and_sign_out_reaches_both_within_a_second() {
-    let redis = Redis::start().await;
-    let upstream = Upstream::start().await;
-    let database = services::postgres_database().await;
-    let node = async || {
-        let mut setup = with_redis(&redis)(Setup::before(&upstream.url()));
-        setup.url = "http://localhost:1234".into();
-        setup.accounts += &format!("database = \"{database}\"\n");
-        setup.extra = "[secrets]\ncurrent = \"0123456789abcdef0123456789abcdef0123456789abcdef\"\n".into();
-        let program = setup.start().await;
-        program.ready().await;
-        program
-    };
-    let (one, two) = (node().await, node().await);
-    one.add_person("ada", PASSWORD, false);
-    let mut browser = Browser::new(&one);
-    browser.authority = "localhost:1234".into();
+    let nodes = Nodes::start(|_| ()).await;
+    let (one, two) = (&nodes.one, &nodes.two);
+    let mut browser = browser_at(one);
     browser.sign_in("ada", PASSWORD).await.expect(303);
     let mut on_two = browser.clone();
     on_two.address = two.http;

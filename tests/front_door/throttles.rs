@@ -8,6 +8,7 @@ use crate::{
     support::{
         client::Browser,
         html,
+        nodes::{browser_at, shared},
         people::{OTHER_PASSWORD, PASSWORD},
         program::{Program, Setup},
         services::{self, Redis},
@@ -30,16 +31,13 @@ async fn nodes() -> Nodes {
     let database = services::postgres_database().await;
     let node = async || {
         let mut setup = with_redis(&redis)(Setup::demo());
-        setup.url = "http://localhost:1234".into();
         setup.password = CHEAP.into();
         setup.listen = "trusted_proxies = [\"127.0.0.0/8\"]\n".into();
-        setup.accounts += &format!("database = \"{database}\"\n");
-        setup.extra = "[secrets]\ncurrent = \"0123456789abcdef0123456789abcdef0123456789abcdef\"\n".into();
         setup.verify = format!(
             "account_sid = \"{ACCOUNT_SID}\"\nauth_token = \"{AUTH_TOKEN}\"\nservice_sid = \"{SERVICE_SID}\"\nbase_url = \"{}\"\nchannels = [\"sms\"]\n",
             twilio.base_url()
         );
-        let program = setup.start().await;
+        let program = shared(setup, &database).start().await;
         program.ready().await;
         program
     };
@@ -51,8 +49,7 @@ async fn nodes() -> Nodes {
 
 /// A browser before one node, from a network of its own.
 fn from(program: &Program, address: &str) -> Browser {
-    let mut browser = Browser::new(program);
-    browser.authority = "localhost:1234".into();
+    let mut browser = browser_at(program);
     browser.always.push(("x-forwarded-for".into(), address.into()));
     browser
 }

@@ -16,10 +16,10 @@ use crate::{
         client::{Browser, Reply},
         eventually, html,
         mailbox::Mailbox,
+        nodes::{AUTHORITY, Nodes, browser_at},
         people::{OTHER_PASSWORD, PASSWORD, site},
-        program::{Program, Setup},
-        services::{self, Redis},
-        upstream::Upstream,
+        program::Program,
+        services::Redis,
     },
     tokens::{PAGE, ask, bearer, made, newest, revoke, script, shown},
 };
@@ -98,28 +98,15 @@ async fn nobody_revokes_somebody_elses() {
 
 #[tokio::test]
 async fn revoking_on_one_node_ends_it_and_its_sockets_on_the_other() {
-    let redis = Redis::start().await;
-    let upstream = Upstream::start().await;
-    let database = services::postgres_database().await;
-    let node = async || {
-        let mut setup = with_redis(&redis)(Setup::before(&upstream.url()));
-        setup.url = "http://localhost:1234".into();
-        setup.accounts += &format!("database = \"{database}\"\n");
-        setup.extra = "[secrets]\ncurrent = \"0123456789abcdef0123456789abcdef0123456789abcdef\"\n".into();
-        let program = setup.start().await;
-        program.ready().await;
-        program
-    };
-    let (one, two) = (node().await, node().await);
-    one.add_person("ada", PASSWORD, false);
-    let mut browser = Browser::new(&one);
-    browser.authority = "localhost:1234".into();
+    let nodes = Nodes::start(|_| ()).await;
+    let (one, two) = (&nodes.one, &nodes.two);
+    let mut browser = browser_at(one);
     browser.sign_in("ada", PASSWORD).await.expect(303);
     let token = made(&mut browser, "shared").await;
-    let mut on_two = script(&two);
-    on_two.authority = "localhost:1234".into();
+    let mut on_two = script(two);
+    on_two.authority = AUTHORITY.into();
     bearer(&mut on_two, "/", &token).await.expect(200);
-    let mut socket = open_socket(&two, "localhost:1234", &token).await;
+    let mut socket = open_socket(two, AUTHORITY, &token).await;
     let sid = newest(&mut browser).await;
     revoke(&mut browser, &sid).await.expect(303);
     ends("the socket", &mut socket, SECOND).await;

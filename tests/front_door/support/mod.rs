@@ -7,6 +7,7 @@ pub mod frames;
 pub mod html;
 pub mod key;
 pub mod mailbox;
+pub mod nodes;
 pub mod people;
 pub mod ports;
 pub mod program;
